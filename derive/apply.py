@@ -1,0 +1,87 @@
+"""The operator applied to arrays: once obvious and exact, once by runs for solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .core.axis import ONE
+from .core.form import TrilinearForm
+from .core.polyphase import Strand
+from .errors import GeometryError
+from .weights import Array, by_channel, checked, scaled
+
+
+def reference(form: TrilinearForm, x: Array, weight: ArrayLike, bias: ArrayLike | None) -> Array:
+    """Y = sum of W X P over every triple, one at a time, integers without overflow.
+
+    ``x`` is (batch, *input_shape); integers and fractions stay exact.
+    """
+    w = checked(form, weight)
+    addend = np.zeros(1, dtype=w.dtype) if bias is None else np.asarray(bias)
+    dtype = np.result_type(x, w, addend)
+    working = np.dtype(object) if dtype.kind in "biuO" else dtype
+    w = by_channel(form, w.astype(working))
+    x = _grouped(form, x.astype(working))
+    y = np.zeros((len(x), form.groups, form.channels_out, *form.output_shape[1:]), working)
+    for entries in product(*(list(axis.entries()) for axis in form.axes)):
+        at_y, at_t, at_x = zip(*(entry[:3] for entry in entries), strict=True)
+        kernel = scaled(w[..., *at_t], prod((entry[3] for entry in entries), start=ONE))
+        for group in range(form.groups):
+            y[:, group][..., *at_y] += x[:, group][..., *at_x] @ kernel[group].T
+    y = y.reshape(len(x), *form.output_shape)
+    y = y + addend.astype(working).reshape(-1, *(1 for _ in form.axes))
+    return _narrowed(y, dtype) if dtype.kind in "biu" else y
+
+
+def _grouped(form: TrilinearForm, x: Array) -> Array:
+    return x.reshape(len(x), form.groups, form.channels_in, *form.input_shape[1:])
+
+
+def _narrowed(y: Array, dtype: np.dtype[Any]) -> Array:
+    """Exact integers in their machine type (int64 for small ones), which must hold them."""
+    wide = np.promote_types(dtype, np.int64) if dtype.kind in "bi" else dtype
+    limits = np.iinfo(wide)
+    if y.size and not limits.min <= y.min() <= y.max() <= limits.max:
+        raise GeometryError(
+            f"x, weight: the result reaches {max(abs(y.min()), y.max())}, beyond {wide}; allowed "
+            "is dtype=object for integers of any size"
+        )
+    return y.astype(wide)
+
+
+def by_strands(form: TrilinearForm, weight: ArrayLike) -> Callable[[Array], Array]:
+    """X -> y on (batch, *input_shape), one matrix product for each product of strands."""
+    w = by_channel(form, checked(form, weight))
+
+    def apply(x: Array) -> Array:
+        x = _grouped(form, x)
+        shape = (len(x), form.groups, form.channels_out, *form.output_shape[1:])
+        y = np.zeros(shape, np.result_type(x, w))
+        for strands in product(*(axis.strands for axis in form.axes)):
+            at_y, at_t, at_x = _slices(form, strands)
+            kernel = scaled(w[at_t], prod((s.coefficient for s in strands), start=ONE))
+            part = x[at_x]
+            product_ = kernel @ part.reshape(*part.shape[:3], -1)
+            y[at_y] += product_.reshape(*y.shape[:3], *part.shape[3:])
+        return y.reshape(len(x), *form.output_shape)
+
+    return apply
+
+
+Index = tuple[Any, ...]
+
+
+def _slices(form: TrilinearForm, strands: Sequence[Strand]) -> tuple[Index, Index, Index]:
+    """Where a product of strands lies in y, in the weight and in x."""
+    at_y: list[slice] = []
+    at_x: list[slice] = []
+    for axis, s in zip(form.axes, strands, strict=True):
+        at_y.append(slice(s.y, s.y + axis.step * (s.count - 1) + 1, axis.step))
+        at_x.append(slice(s.x, s.x + axis.advance * (s.count - 1) + 1, axis.advance))
+    return (..., *at_y), (..., *(s.tap for s in strands)), (..., *at_x)

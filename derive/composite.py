@@ -1,0 +1,144 @@
+"""Two operators, one after the other."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator
+
+from .core.axis import Axis
+from .errors import GeometryError
+from .linear_map import LinearMap
+from .operator import Operator
+
+
+class Composite(LinearMap):
+    """``outer @ inner``: inner first. Weights and biases are tuples, outermost first.
+
+    >>> from derive import Conv1d
+    >>> smooth = Conv1d(1, 1, 3, bias=False, input_size=8)
+    >>> (smooth.T @ smooth).sparse(([[[1, 2, 1]]], [[[1, 2, 1]]]), dtype="int64").shape
+    (8, 8)
+    """
+
+    def __init__(self, outer: LinearMap, inner: LinearMap) -> None:
+        if outer.input_shape != inner.output_shape:
+            raise GeometryError(
+                f"{outer!r} @ {inner!r}: the outer input_shape is {outer.input_shape}; allowed "
+                f"is the inner output_shape {inner.output_shape}"
+            )
+        self.outer, self.inner = outer, inner
+
+    def __repr__(self) -> str:
+        return f"{self.outer!r} @ {self.inner!r}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Composite) and (self.outer, self.inner) == (
+            other.outer,
+            other.inner,
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.outer, self.inner))
+
+    @cached_property
+    def parts(self) -> tuple[Operator, ...]:
+        """The operators of the chain, outermost first."""
+        parts: list[Operator] = []
+        for side in (self.outer, self.inner):
+            if isinstance(side, Composite):
+                parts += side.parts
+            elif isinstance(side, Operator):
+                parts.append(side)
+        return tuple(parts)
+
+    @cached_property
+    def axes(self) -> tuple[Axis, ...]:
+        pairs = zip(self.outer.axes, self.inner.axes, strict=True)
+        return tuple(outer.after(inner) for outer, inner in pairs)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.inner.input_shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self.outer.output_shape
+
+    @property
+    def weight_shape(self) -> tuple[tuple[int, ...], ...]:
+        """The weight shape of each part, outermost first."""
+        return tuple(part.weight_shape for part in self.parts)
+
+    @property
+    def bias_shape(self) -> tuple[tuple[int, ...] | None, ...]:
+        """The bias shape of each part, outermost first."""
+        return tuple(part.bias_shape for part in self.parts)
+
+    @property
+    def nnz(self) -> int:
+        return self._channel_pairs * prod(axis.nnz for axis in self.axes)
+
+    @property
+    def _channel_pairs(self) -> int:
+        """Pairs of an output and an input channel that some chain of groups connects."""
+        connected = np.eye(self.input_shape[0], dtype=bool)
+        for part in reversed(self.parts):
+            block = np.ones((part.channels_out, part.channels_in), dtype=bool)
+            connected = np.kron(np.eye(part.groups, dtype=bool), block) @ connected
+        return int(connected.sum())
+
+    @property
+    def T(self) -> Composite:  # noqa: N802
+        """The adjoint of the chain; its weights come in the opposite order."""
+        return Composite(self.inner.T, self.outer.T)
+
+    def matrix(self, weight: Any = None, *, name: str = "w") -> sympy.ImmutableSparseMatrix:
+        """The exact matrix; the symbols of part i, counted from the outermost, are name_i."""
+        weights = [None] * len(self.parts) if weight is None else self._each("weight", weight)
+        factors = [
+            part.matrix(w, name=f"{name}_{i}")
+            for i, (part, w) in enumerate(zip(self.parts, weights, strict=True))
+        ]
+        result = factors[0]
+        for factor in factors[1:]:
+            result = result * factor
+        return sympy.ImmutableSparseMatrix(result.expand())
+
+    def rows(self, lo: int, hi: int, weight: Any, dtype: DTypeLike = "float64") -> csr_array:
+        first, *weights = self._each("weight", weight)
+        result = self.parts[0].rows(lo, hi, first, dtype)
+        for part, w in zip(self.parts[1:], weights, strict=True):
+            result = result @ part.sparse(w, dtype)
+        result.sort_indices()
+        return result
+
+    def apply(self, x: ArrayLike, weight: Any, bias: Any = None) -> NDArray[Any]:
+        """The parts one after the other; ``bias`` is None or one entry per part."""
+        weights = self._each("weight", weight)
+        biases = [None] * len(self.parts) if bias is None else self._each("bias", bias)
+        y = np.asarray(x)
+        for part, w, b in zip(reversed(self.parts), weights[::-1], biases[::-1], strict=True):
+            y = part.apply(y, w, b)
+        return y
+
+    def linear_operator(self, weight: Any) -> LinearOperator:
+        weights = self._each("weight", weight)
+        factors = [p.linear_operator(w) for p, w in zip(self.parts, weights, strict=True)]
+        result = factors[0]
+        for factor in factors[1:]:
+            result = result @ factor
+        return result
+
+    def _each(self, name: str, values: Any) -> list[Any]:
+        if not isinstance(values, (tuple, list)) or len(values) != len(self.parts):
+            raise GeometryError(
+                f"{name} of a chain: allowed is a tuple of {len(self.parts)}, outermost first"
+            )
+        return list(values)

@@ -1,0 +1,1 @@
+"""The lowest floor: one axis, one relation, integers and fractions only."""

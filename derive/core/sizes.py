@@ -1,0 +1,159 @@
+"""Output sizes, solved from the relation with SymPy and nowhere typed in.
+
+The formula that a person reads and the function that the program calls are the same object:
+``convolved(...)`` evaluates the printed form of ``convolution_size().formula``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import sympy
+from sympy.printing.pycode import PythonCodePrinter
+
+from .derivation import Derivation, Step
+
+
+def _integer(name: str) -> sympy.Symbol:
+    return sympy.Symbol(name, integer=True)
+
+
+N_IN, N_OUT = _integer("n_in"), _integer("n_out")
+KERNEL, STRIDE, DILATION, UP = _integer("k"), _integer("s"), _integer("d"), _integer("u")
+BEFORE, AFTER = _integer("p_0"), _integer("p_1")
+OUTPUT_PADDING = _integer("o")
+Y, T, X = _integer("y"), _integer("t"), _integer("x")
+
+_LAST_READ = STRIDE * (N_OUT - 1) + DILATION * (KERNEL - 1) - BEFORE
+_LAST_THERE = UP * (N_IN - 1) + AFTER
+_RELATION = Step(sympy.Eq(UP * X, STRIDE * Y + DILATION * T - BEFORE), "the relation of the axis")
+
+
+def _slack() -> sympy.Expr:
+    """Positions left between the last tap of the first output and the end of the padded input."""
+    return _LAST_THERE - _LAST_READ.subs(N_OUT, 1)
+
+
+@cache
+def convolution_size() -> Derivation:
+    """n_out of a convolution: how many outputs find all their taps in the padded input.
+
+    Symbols: sizes n_in, n_out; kernel k, stride s, dilation d, padding p_0 before and p_1 after,
+    input dilation u (1 in torch).
+
+    >>> convolution_size().formula.subs({UP: 1, DILATION: 1, KERNEL: 3, STRIDE: 1})
+    Eq(n_out, n_in + p_0 + p_1 - 2)
+    """
+    slack = _integer("e")
+    (bound,) = sympy.solve(sympy.Eq(_LAST_READ - _LAST_READ.subs(N_OUT, 1), slack), N_OUT)
+    largest = sympy.floor(slack / STRIDE) + 1
+    formula = sympy.Eq(N_OUT, largest.subs(slack, _slack()))
+    steps = (
+        _RELATION,
+        Step(
+            sympy.Le(_LAST_READ, _LAST_THERE),
+            "the last tap of the last output lies in the padded input",
+        ),
+        Step(
+            sympy.Le(STRIDE * (N_OUT - 1), slack),
+            "e is what is left of the padded input behind the first output",
+        ),
+        Step(sympy.Eq(slack, _slack()), "read off the line before"),
+        Step(sympy.Le(N_OUT, sympy.expand(bound)), "solved, the stride being positive"),
+        Step(sympy.Eq(N_OUT, largest), "the largest such integer"),
+    )
+    conditions = (sympy.Ge(_slack(), 0), sympy.Ge(STRIDE, 1))
+    return Derivation("output size of a convolution", steps, formula, conditions)
+
+
+@cache
+def inverse_size() -> Derivation:
+    """All n_in that a convolution maps to n_out, told apart by the remainder o < s.
+
+    >>> inverse_size().formula.subs({UP: 1, STRIDE: 2, DILATION: 1, KERNEL: 3, BEFORE: 1, AFTER: 1})
+    Eq(n_in, 2*n_out + o - 1)
+    """
+    exact = sympy.Eq(_slack(), STRIDE * (N_OUT - 1) + OUTPUT_PADDING)
+    (solved,) = sympy.solve(exact, N_IN)
+    travelled = STRIDE * (N_OUT - 1) + DILATION * (KERNEL - 1)
+    readable = (travelled - BEFORE - AFTER + OUTPUT_PADDING) / UP + 1
+    if sympy.expand(readable - solved) != 0:  # the readable order of terms is the solved one
+        raise AssertionError(f"{readable} is not {solved}")
+    steps = (
+        *convolution_size().steps[:1],
+        Step(
+            sympy.And(sympy.Le(STRIDE * (N_OUT - 1), _slack()), sympy.Lt(_slack(), STRIDE * N_OUT)),
+            "this output size and no larger one",
+        ),
+        Step(exact, "o names the remainder of the division by s"),
+    )
+    conditions = (sympy.Ge(OUTPUT_PADDING, 0), sympy.Lt(OUTPUT_PADDING, STRIDE))
+    return Derivation("input sizes of a convolution", steps, sympy.Eq(N_IN, readable), conditions)
+
+
+@cache
+def transposed_size() -> Derivation:
+    """n_out of a transposed convolution: the inverse, with input and output exchanged.
+
+    >>> transposed_size().formula.subs({STRIDE: 2, DILATION: 1, KERNEL: 3, BEFORE: 1, AFTER: 1})
+    Eq(n_out, 2*n_in + o - 1)
+    """
+    inverse = inverse_size()
+    exchanged = {N_IN: N_OUT, N_OUT: N_IN, UP: 1}
+    formula = inverse.formula.subs(exchanged, simultaneous=True)
+    least = formula.rhs.subs(OUTPUT_PADDING, 0)
+    steps = (
+        *inverse.steps,
+        Step(inverse.formula, "solved for the input size"),
+        Step(formula, "transposing exchanges input and output, and u = 1"),
+        Step(
+            sympy.And(sympy.Le(least, N_OUT), sympy.Lt(N_OUT, least + STRIDE)),
+            "the sizes that the convolution maps to the same one; o chooses among them",
+        ),
+    )
+    return Derivation("output size of a transposed convolution", steps, formula, inverse.conditions)
+
+
+class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]
+    """Prints floor(a/b) as a//b: exact for integers of any size."""
+
+    def _print_floor(self, expression: sympy.floor) -> str:
+        numerator, denominator = sympy.fraction(expression.args[0])
+        return f"(({self._print(numerator)})//({self._print(denominator)}))"
+
+
+@cache
+def _function(formula: sympy.Eq, *arguments: sympy.Symbol) -> Callable[..., int]:
+    printed: Callable[..., int] = sympy.lambdify(
+        arguments, formula.rhs, modules=[], printer=_FloorDivision
+    )
+    return printed
+
+
+def convolved(
+    n: int, *, kernel: int, stride: int, dilation: int, before: int, after: int, up: int = 1
+) -> int:
+    """Output size of a convolution of n positions; less than 1 where the kernel does not fit.
+
+    >>> convolved(4, kernel=3, stride=1, dilation=1, before=0, after=0)
+    2
+    """
+    function = _function(
+        convolution_size().formula, N_IN, KERNEL, STRIDE, DILATION, BEFORE, AFTER, UP
+    )
+    return function(n, kernel, stride, dilation, before, after, up)
+
+
+def transposed(
+    n: int, *, kernel: int, stride: int, dilation: int, before: int, after: int, output_padding: int
+) -> int:
+    """Output size of a transposed convolution of n positions.
+
+    >>> transposed(2, kernel=3, stride=1, dilation=1, before=0, after=0, output_padding=0)
+    4
+    """
+    function = _function(
+        transposed_size().formula, N_IN, KERNEL, STRIDE, DILATION, BEFORE, AFTER, OUTPUT_PADDING
+    )
+    return function(n, kernel, stride, dilation, before, after, output_padding)

@@ -1,0 +1,93 @@
+"""A layer: an operator in torch's words."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from math import prod
+from typing import Any, ClassVar, Self
+
+from derive.core.rules import ConvolutionRule, TransposedRule
+from derive.errors import GeometryError
+from derive.operator import Operator
+
+from .arguments import Each, Pair, boolean, refuse
+
+LARGEST_ARRAY = 2**63 - 1  # elements that a 64-bit index reaches
+
+
+class Layer(Operator):
+    """An operator in torch's words; ``parameters`` holds the arguments it was made with."""
+
+    dimensions: ClassVar[int]
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        rules: Sequence[ConvolutionRule | TransposedRule],
+        *,
+        groups: int,
+        channels: Pair,
+        output_leads: bool,
+        bias: object,
+        sizes: tuple[int, ...] | None,
+    ) -> None:
+        for name, count in zip(("in_channels", "out_channels"), channels, strict=True):
+            if count % groups:
+                refuse("groups", groups, f"a divisor of {name} = {count}")
+        self.parameters = {k: v for k, v in parameters.items() if k not in ("self", "__class__")}
+        super().__init__(
+            self._words(),
+            rules,
+            groups=groups,
+            channels_in=channels[0] // groups,
+            channels_out=channels[1] // groups,
+            output_leads=output_leads,
+            bias=boolean("bias", bias),
+            sizes=sizes,
+        )
+        if sizes is not None:
+            self._check_sizes(
+                sizes, [rule.output_size(n) for rule, n in zip(rules, sizes, strict=True)]
+            )
+
+    def at(self, input_size: Each) -> Self:
+        """The same layer at a fixed input size.
+
+        >>> from derive import Conv1d
+        >>> Conv1d(1, 1, 3).at(5).output_size
+        (3,)
+        """
+        return type(self)(**{**self.parameters, "input_size": input_size})
+
+    def _words(self) -> str:
+        """The call that makes this layer, defaults left out."""
+        words = []
+        for name, parameter in inspect.signature(type(self)).parameters.items():
+            value = self.parameters[name]
+            if parameter.default is parameter.empty:
+                words.append(repr(value))
+            elif value != parameter.default or type(value) is not type(parameter.default):
+                words.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(words)})"
+
+    def _check_sizes(self, sizes: Sequence[int], output_sizes: Sequence[int]) -> None:
+        for axis, (n, n_out) in enumerate(zip(sizes, output_sizes, strict=True)):
+            if n_out < 1:
+                formula = self.size_derivation(axis).steps[-1].statement
+                refuse(
+                    f"input_size[{axis}]",
+                    n,
+                    f"an input with at least 1 output, here it would have {n_out}; {formula}",
+                )
+        inputs, outputs = self.groups * self.channels_in, self.groups * self.channels_out
+        for name, shape in (
+            ("input", (inputs, *sizes)),
+            ("output", (outputs, *output_sizes)),
+            ("weight", self.weight_shape),
+        ):
+            if prod(shape) > LARGEST_ARRAY:
+                raise GeometryError(
+                    f"the {name} of shape {shape} has {prod(shape)} elements: allowed is at most "
+                    f"{LARGEST_ARRAY}"
+                )

@@ -1,0 +1,203 @@
+"""One learned operator: rules for its axes, channels, groups, and perhaps a size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+import sympy
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator
+
+from . import apply, matrix, sparse
+from .core.axis import Axis
+from .core.derivation import Derivation, Step
+from .core.form import TrilinearForm
+from .core.free import FreePolyphase, free_polyphase
+from .core.rules import AdjointRule, AxisRule
+from .core.sizes import N_IN, N_OUT
+from .errors import GeometryError
+from .linear_map import LinearMap
+from .weights import checked
+
+
+class Operator(LinearMap):
+    """A layer, or the adjoint of one. Immutable; equal when it describes the same operator.
+
+    ``sizes`` are the free sizes that the rules take (the layer's input size), None if not fixed.
+    """
+
+    def __init__(
+        self,
+        description: str,
+        rules: Sequence[AxisRule],
+        *,
+        groups: int,
+        channels_in: int,
+        channels_out: int,
+        output_leads: bool,
+        bias: bool,
+        sizes: tuple[int, ...] | None,
+    ) -> None:
+        self.description, self.rules, self.sizes = description, tuple(rules), sizes
+        self.groups, self.channels_in, self.channels_out = groups, channels_in, channels_out
+        self.output_leads, self.bias = output_leads, bias
+
+    def __repr__(self) -> str:
+        return self.description
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Operator) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        channels = self.groups, self.channels_in, self.channels_out, self.output_leads
+        return self.rules, channels, self.bias, self.sizes
+
+    @cached_property
+    def form(self) -> TrilinearForm:
+        """The trilinear form; GeometryError while the input size is free."""
+        if self.sizes is None:
+            raise GeometryError(
+                f"input_size = None in {self.description}: this needs a fixed input_size"
+            )
+        return TrilinearForm(
+            tuple(rule.at(n) for rule, n in zip(self.rules, self.sizes, strict=True)),
+            self.groups,
+            self.channels_in,
+            self.channels_out,
+            self.output_leads,
+        )
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        return self.form.axes
+
+    @property
+    def input_size(self) -> tuple[int, ...] | None:
+        return None if self.sizes is None else self.input_shape[1:]
+
+    @property
+    def output_size(self) -> tuple[int, ...] | None:
+        return None if self.sizes is None else self.output_shape[1:]
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        return self.form.input_shape
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        return self.form.output_shape
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        """torch's: Conv (out, in/groups, *kernel), ConvTranspose (in, out/groups, *kernel)."""
+        leading, other = self.channels_in, self.channels_out
+        if self.output_leads:
+            leading, other = other, leading
+        return (self.groups * leading, other, *(rule.n_tap for rule in self.rules))
+
+    @property
+    def bias_shape(self) -> tuple[int, ...] | None:
+        """(out channels,), or None where there is no bias."""
+        return (self.groups * self.channels_out,) if self.bias else None
+
+    @property
+    def nnz(self) -> int:
+        return self.form.nnz
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of one sample when no zero is multiplied."""
+        return self.form.macs
+
+    @property
+    def naive_macs(self) -> int:
+        """Multiply-adds of one sample when every output visits every tap."""
+        return self.form.naive_macs
+
+    @cached_property
+    def T(self) -> Operator:  # noqa: N802
+        return Operator(
+            f"{self.description}.T",
+            [r.rule if isinstance(r, AdjointRule) else AdjointRule(r) for r in self.rules],
+            groups=self.groups,
+            channels_in=self.channels_out,
+            channels_out=self.channels_in,
+            output_leads=not self.output_leads,
+            bias=False,
+            sizes=self.sizes,
+        )
+
+    def matrix(
+        self, weight: ArrayLike | None = None, *, name: str = "w"
+    ) -> sympy.ImmutableSparseMatrix:
+        """The exact matrix, its entries symbols ``name[...]`` or, with a weight, exact numbers.
+
+        ``weight`` holds ints, Fractions or SymPy numbers in ``weight_shape``.
+        """
+        return matrix.symbolic_matrix(self.form, weight, name)
+
+    def rows(self, lo: int, hi: int, weight: ArrayLike, dtype: DTypeLike = "float64") -> csr_array:
+        return sparse.compressed_rows(self.form, weight, lo, hi, dtype)
+
+    def apply(self, x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> NDArray[Any]:
+        """The operator by its definition, one triple at a time: slow, obvious, exact.
+
+        Integers and Fractions (dtype object) stay exact; integers that would overflow their
+        dtype are refused.
+        """
+        array, batched = self._batched(x)
+        self.checked_bias(bias)
+        y = apply.reference(self.form, array, weight, bias)
+        return y if batched else y[0]
+
+    def checked_bias(self, bias: ArrayLike | None) -> None:
+        """GeometryError unless the bias is there exactly when the operator has one."""
+        shape = None if bias is None else np.shape(bias)
+        if shape != self.bias_shape:
+            raise GeometryError(f"bias has shape {shape}; this operator takes {self.bias_shape}")
+
+    def linear_operator(self, weight: ArrayLike) -> LinearOperator:
+        array = checked(self.form, weight)
+        forward = apply.by_strands(self.form, array)
+        adjoint = apply.by_strands(self.form.adjoint, array)
+        return LinearOperator(
+            (prod(self.output_shape), prod(self.input_shape)),
+            matvec=lambda v: forward(v.reshape(1, *self.input_shape)).ravel(),
+            rmatvec=lambda v: adjoint(v.reshape(1, *self.output_shape)).ravel(),
+            dtype=array.dtype,
+        )
+
+    def polyphase(self) -> tuple[FreePolyphase, ...]:
+        """The normal form of each axis with the size left free, whether it is fixed or not."""
+        return tuple(free_polyphase(rule) for rule in self.rules)
+
+    def size_derivation(self, axis: int | None = None) -> Derivation:
+        """How the output size follows from the relation, in symbols or for one axis.
+
+        With ``axis`` the parameters of that axis are put in, and its sizes where they are fixed.
+        """
+        if axis is None:
+            return self.rules[0].size
+        if not -len(self.rules) <= axis < len(self.rules):
+            raise GeometryError(f"axis = {axis}: allowed is 0..{len(self.rules) - 1}")
+        rule = self.rules[axis]
+        general = rule.size
+        formula = general.formula.subs(rule.values)
+        steps = (*general.steps, Step(general.formula, "so in general"))
+        if self.sizes is not None:
+            given = N_IN if formula.lhs == N_OUT else N_OUT
+            n = self.sizes[axis]
+            steps += (Step(formula, "the parameters of this axis put in"),)
+            formula = sympy.Eq(formula.lhs, formula.rhs.subs(given, n), evaluate=False)
+        conditions = (c.subs(rule.values) for c in general.conditions)
+        left = tuple(c for c in conditions if c != sympy.true)
+        return Derivation(general.title, steps, formula, left)

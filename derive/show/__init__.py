@@ -1,0 +1,1 @@
+"""The top floor: operators written for people."""
