@@ -1,0 +1,123 @@
+"""What torch makes of a layer: forward and the three gradients, in float64.
+
+On integers this is exact while sums stay below 2**53, so results compare with ``==``. A layer in
+torch's own words is given to torch as it is. Pairs of padding and input dilation, which torch
+does not have, are added around it: before a convolution by picking positions of the input,
+behind a transposed one by picking positions of the output.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from derive.layers import Layer
+from derive.layers.transposed import TransposedConvolution
+
+torch = pytest.importorskip("torch")
+
+Array = NDArray[Any]
+Tensor = Any
+NUMPY_MODE = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+NOTHING = -1  # instead of a position: a zero
+
+
+def forward(layer: Layer, x: Array, w: Array, b: Array | None = None) -> Array:
+    """The output of ``layer``; ``x`` is batched or not, as torch takes it."""
+    with torch.no_grad():
+        return _back(_call(layer, _tensor(x), _tensor(w), None if b is None else _tensor(b)), x)
+
+
+def gradients(layer: Layer, x: Array, w: Array, grad: Array) -> tuple[Array, Array, Array]:
+    """The gradients of sum(grad * output) by x, by w and by a bias of the layer."""
+    channels = layer.groups * layer.channels_out
+    leaves = [_tensor(x), _tensor(w), torch.zeros(channels, dtype=torch.float64)]
+    for leaf in leaves:
+        leaf.requires_grad_()
+    y = _call(layer, *leaves)
+    by_x, by_w, by_b = torch.autograd.grad(y, leaves, _tensor(grad))
+    return _back(by_x, x), _back(by_w, x), _back(by_b, x)
+
+
+def in_torchs_words(layer: Layer) -> bool:
+    """Whether torch has every parameter of the layer."""
+    padding = layer.parameters["padding"]
+    pairs = not isinstance(padding, (int, str)) and any(not isinstance(p, int) for p in padding)
+    return not pairs and all(getattr(rule, "up", 1) == 1 for rule in layer.rules)
+
+
+def module(layer: Layer, **changes: Any) -> Any:
+    """torch's module of the same name and parameters; its weights are never looked at."""
+    beyond = ("input_size", "output_size", "input_dilation")
+    parameters = {k: v for k, v in layer.parameters.items() if k not in beyond}
+    parameters |= {"bias": False, "dtype": torch.float64, "device": "meta"} | changes
+    for name, value in parameters.items():
+        parameters[name] = tuple(value) if isinstance(value, list) else value
+    return getattr(torch.nn, type(layer).__name__)(**parameters)
+
+
+def _call(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    if isinstance(layer, TransposedConvolution):
+        return _transposed(layer, x, w, b)
+    return _convolution(layer, x, w, b)
+
+
+def _convolution(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    if in_torchs_words(layer):
+        return _run(module(layer), x, w, b)
+    for axis, rule in enumerate(layer.rules, start=-layer.dimensions):
+        n = x.shape[axis]
+        spread = np.full(rule.up * (n - 1) + 1, NOTHING)
+        spread[:: rule.up] = np.arange(n)
+        x = _picked(x, axis, padded(spread, rule.before, rule.after, rule.mode))
+    return _run(module(layer, padding=0, padding_mode="zeros"), x, w, b)
+
+
+def _transposed(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
+    sizes = layer.parameters["output_size"]
+    if in_torchs_words(layer):
+        if sizes is None:
+            return _run(module(layer), x, w, b)
+        sizes = [sizes] * layer.dimensions if isinstance(sizes, int) else list(sizes)
+        return _run(module(layer), x, w, b, output_size=sizes)
+    y = _run(module(layer, padding=0, output_padding=0), x, w, None)
+    for axis, rule in enumerate(layer.rules, start=-layer.dimensions):
+        after = rule.after - rule.output_padding
+        whole = np.arange(y.shape[axis])
+        y = _picked(y, axis, padded(whole, -rule.before, -after, "zeros"))
+    return y if b is None else y + b.reshape(-1, *(1,) * layer.dimensions)
+
+
+def padded(positions: Array, before: int, after: int, mode: str) -> Array:
+    """The positions that np.pad puts around ``positions``, then cropped where an amount is < 0."""
+    fill = {"constant_values": NOTHING} if mode == "zeros" else {}
+    grown = np.pad(positions, (max(before, 0), max(after, 0)), NUMPY_MODE[mode], **fill)
+    return grown[max(-before, 0) : len(grown) - max(-after, 0)]
+
+
+def _picked(x: Tensor, axis: int, positions: Sequence[int] | Array) -> Tensor:
+    """``x`` at these positions of an axis, a zero where there is none."""
+    zero = torch.zeros_like(x.narrow(axis, 0, 1))
+    index = torch.as_tensor(np.where(np.equal(positions, NOTHING), x.shape[axis], positions))
+    return torch.cat((x, zero), axis).index_select(axis, index)
+
+
+def _run(module: Any, x: Tensor, w: Tensor, b: Tensor | None, **arguments: Any) -> Tensor:
+    weights = {"weight": w} if b is None else {"weight": w, "bias": b}
+    with warnings.catch_warnings():  # an even kernel with "same" makes torch copy, and say so
+        warnings.filterwarnings("ignore", message="Using padding='same'")
+        return torch.func.functional_call(module, weights, (x,), arguments)
+
+
+def _tensor(array: Array) -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=np.float64))
+
+
+def _back(y: Tensor, like: Array) -> Array:
+    result: Array = y.detach().numpy()
+    return result.astype(np.result_type(like, np.int64)) if like.dtype.kind in "iu" else result
