@@ -19,14 +19,20 @@ class Relation:
 
     >>> Relation(stride=2, pad=1).source(3, 0)
     5
-    >>> Relation(stride=2, pad=1).adjoint().source(5, 0)
-    3
+    >>> str(Relation(stride=2, pad=1).adjoint())
+    '2*x = y - t + 1'
     """
 
     up: int = 1
     stride: int = 1
     dilation: int = 1
     pad: int = 0
+
+    def __str__(self) -> str:
+        """The equation with its numbers, as ``x = 2*y + t - 1``."""
+        right = " + ".join(_term(*each) for each in ((self.stride, "y"), (self.dilation, "t")))
+        pad = f" - {self.pad}" if self.pad else ""
+        return f"{_term(self.up, 'x')} = {right}{pad}".replace("+ -", "- ").replace("- -", "+ ")
 
     def source(self, y: int, t: int) -> int | None:
         """The input position that tap ``t`` of output ``y`` meets; None between positions."""
@@ -36,3 +42,8 @@ class Relation:
     def adjoint(self) -> Relation:
         """The same triples with x and y exchanged: ``stride*y = up*x - dilation*t + pad``."""
         return Relation(up=self.stride, stride=self.up, dilation=-self.dilation, pad=-self.pad)
+
+
+def _term(coefficient: int, variable: str) -> str:
+    sign = "-" if coefficient < 0 else ""
+    return f"{sign}{variable}" if abs(coefficient) == 1 else f"{coefficient}*{variable}"

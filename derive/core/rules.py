@@ -27,6 +27,9 @@ class AxisRule(Protocol):
     def n_tap(self) -> int: ...
 
     @property
+    def equation(self) -> str: ...
+
+    @property
     def period(self) -> int: ...
 
     @property
@@ -76,6 +79,16 @@ class ConvolutionRule:
         return self.kernel
 
     @property
+    def _relation(self) -> Relation:
+        return Relation(up=self.up, stride=self.stride, dilation=self.dilation, pad=self.before)
+
+    @property
+    def equation(self) -> str:
+        """The relation in words, with the pad map where it is not zeros."""
+        mapped = "" if self.mode == "zeros" else f"  ({self.mode} beyond the border)"
+        return f"{self._relation}{mapped}"
+
+    @property
     def period(self) -> int:
         return self.stride // gcd(self.stride, self.up)
 
@@ -86,9 +99,8 @@ class ConvolutionRule:
 
     def at(self, n: int) -> Axis:
         n_out = self.output_size(n)
-        whole = Relation(up=self.up, stride=self.stride, dilation=self.dilation, pad=self.before)
         if self.mode == "zeros":
-            return Axis.of(whole, n_in=n, n_out=n_out, n_tap=self.kernel)
+            return Axis.of(self._relation, n_in=n, n_out=n_out, n_tap=self.kernel)
         spread = self.up * (n - 1) + 1
         padding = pad_map(spread, self.before, self.after, self.mode)
         window = Relation(stride=self.stride, dilation=self.dilation)
@@ -147,6 +159,15 @@ class TransposedRule:
         return self.kernel
 
     @property
+    def _relation(self) -> Relation:
+        return Relation(stride=self.stride, dilation=self.dilation, pad=self.before).adjoint()
+
+    @property
+    def equation(self) -> str:
+        """The relation in words."""
+        return str(self._relation)
+
+    @property
     def period(self) -> int:
         return 1
 
@@ -155,8 +176,7 @@ class TransposedRule:
         return 2 * (abs(self.before) + abs(self.after) + self.dilation * (self.kernel - 1)) + 3
 
     def at(self, n: int) -> Axis:
-        forward = Relation(stride=self.stride, dilation=self.dilation, pad=self.before)
-        return Axis.of(forward.adjoint(), n_in=n, n_out=self.output_size(n), n_tap=self.kernel)
+        return Axis.of(self._relation, n_in=n, n_out=self.output_size(n), n_tap=self.kernel)
 
     @property
     def size(self) -> Derivation:
@@ -188,6 +208,11 @@ class AdjointRule:
     @property
     def n_tap(self) -> int:
         return self.rule.n_tap
+
+    @property
+    def equation(self) -> str:
+        """The relation of the rule itself; here x and y have changed places."""
+        return f"{self.rule.equation}  (x and y exchanged)"
 
     @property
     def period(self) -> int:
