@@ -19,7 +19,7 @@ from .core.derivation import Derivation, Step
 from .core.form import TrilinearForm
 from .core.free import FreePolyphase, free_polyphase
 from .core.rules import AdjointRule, AxisRule
-from .core.sizes import N_IN, N_OUT
+from .core.sizes import N_IN, N_OUT, OUTPUT_PADDING
 from .errors import GeometryError
 from .linear_map import LinearMap
 from .weights import checked
@@ -191,13 +191,18 @@ class Operator(LinearMap):
             raise GeometryError(f"axis = {axis}: allowed is 0..{len(self.rules) - 1}")
         rule = self.rules[axis]
         general = rule.size
-        formula = general.formula.subs(rule.values)
         steps = (*general.steps, Step(general.formula, "so in general"))
+        formula, values = general.formula.subs(rule.values), dict(rule.values)
         if self.sizes is not None:
-            given = N_IN if formula.lhs == N_OUT else N_OUT
-            n = self.sizes[axis]
+            n_in, n_out = self.axes[axis].n_in, self.axes[axis].n_out
             steps += (Step(formula, "the parameters of this axis put in"),)
-            formula = sympy.Eq(formula.lhs, formula.rhs.subs(given, n), evaluate=False)
-        conditions = (c.subs(rule.values) for c in general.conditions)
+            if OUTPUT_PADDING in formula.free_symbols:  # of an adjoint: its output size is known
+                named = formula.subs({N_IN: n_in, N_OUT: n_out})
+                (values[OUTPUT_PADDING],) = sympy.solve(named, OUTPUT_PADDING)
+                remainder = sympy.Eq(OUTPUT_PADDING, values[OUTPUT_PADDING], evaluate=False)
+                steps += (Step(remainder, "the remainder that was left by this size"),)
+            values[N_IN] = n_in
+            formula = sympy.Eq(N_OUT, formula.rhs.subs(values), evaluate=False)
+        conditions = (c.subs(values) for c in general.conditions)
         left = tuple(c for c in conditions if c != sympy.true)
         return Derivation(general.title, steps, formula, left)

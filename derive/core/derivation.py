@@ -6,21 +6,23 @@ from dataclasses import dataclass
 
 import sympy
 
+from .notation import latex, text
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One line of a derivation.
+    """One line of a derivation; the reason introduces the statement and is plain text.
 
     >>> n = sympy.Symbol("n")
     >>> str(Step(sympy.Eq(n, 2), "given"))
-    'Eq(n, 2)    (given)'
+    'given: n = 2'
     """
 
     statement: sympy.Basic
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.statement}    ({self.reason})"
+        return f"{self.reason}: {text(self.statement)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,9 @@ class Derivation:
     >>> d = Derivation("size", (Step(sympy.Eq(n, 2), "given"),), sympy.Eq(n, 2), (n > 0,))
     >>> print(d)
     size
-      1. Eq(n, 2)    (given)
-      => Eq(n, 2)    where n > 0
+      1. given:
+           n = 2
+      => n = 2    where n > 0
     """
 
     title: str
@@ -42,18 +45,25 @@ class Derivation:
 
     def __str__(self) -> str:
         lines = [self.title]
-        lines += [f"  {number}. {step}" for number, step in enumerate(self.steps, 1)]
-        where = "    where " + ", ".join(map(str, self.conditions)) if self.conditions else ""
-        return "\n".join([*lines, f"  => {self.formula}{where}"])
+        for number, step in enumerate(self.steps, 1):
+            lines += [f"  {number}. {step.reason}:", f"       {text(step.statement)}"]
+        where = "    where " + ", ".join(map(text, self.conditions)) if self.conditions else ""
+        return "\n".join([*lines, f"  => {text(self.formula)}{where}"])
 
     def latex(self) -> str:
-        """An ``align*`` environment (amsmath): the steps, then the formula and its conditions."""
-        rows = [
-            f"& {sympy.latex(step.statement)} && \\text{{{step.reason}}}" for step in self.steps
-        ]
-        where = ", ".join(sympy.latex(condition) for condition in self.conditions)
-        rows.append(f"\\Rightarrow\\quad & {sympy.latex(self.formula)} && {where}")
+        r"""An ``align*`` environment (amsmath): the steps, then the formula and its conditions.
+
+        >>> n = sympy.Symbol("n")
+        >>> print(Derivation("size", (Step(sympy.Eq(n, 2), "given"),), sympy.Eq(n, 2)).latex())
+        \begin{align*}
+        & n = 2 && \text{given} \\
+        \Rightarrow\quad & n = 2
+        \end{align*}
+        """
+        rows = [f"& {latex(step.statement)} && \\text{{{step.reason}}}" for step in self.steps]
+        where = " && " + ", ".join(map(latex, self.conditions)) if self.conditions else ""
+        rows.append(f"\\Rightarrow\\quad & {latex(self.formula)}{where}")
         return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
     def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {sympy.latex(self.formula)}$"
+        return f"$\\displaystyle {latex(self.formula)}$"

@@ -39,7 +39,7 @@ class AxisRule(Protocol):
     def size(self) -> Derivation: ...
 
     @property
-    def inverse_size(self) -> Derivation: ...
+    def adjoint_size(self) -> Derivation: ...
 
     @property
     def values(self) -> dict[sympy.Symbol, int]: ...
@@ -114,8 +114,8 @@ class ConvolutionRule:
         return sizes.convolution_size()
 
     @property
-    def inverse_size(self) -> Derivation:
-        return sizes.inverse_size()
+    def adjoint_size(self) -> Derivation:
+        return sizes.adjoint_size()
 
     @property
     def values(self) -> dict[sympy.Symbol, int]:
@@ -183,7 +183,7 @@ class TransposedRule:
         return sizes.transposed_size()
 
     @property
-    def inverse_size(self) -> Derivation:
+    def adjoint_size(self) -> Derivation:
         return sizes.convolution_size()
 
     @property
@@ -227,10 +227,10 @@ class AdjointRule:
 
     @property
     def size(self) -> Derivation:
-        return self.rule.inverse_size
+        return self.rule.adjoint_size
 
     @property
-    def inverse_size(self) -> Derivation:
+    def adjoint_size(self) -> Derivation:
         return self.rule.size
 
     @property

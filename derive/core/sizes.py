@@ -25,9 +25,22 @@ BEFORE, AFTER = _integer("p_0"), _integer("p_1")
 OUTPUT_PADDING = _integer("o")
 Y, T, X = _integer("y"), _integer("t"), _integer("x")
 
+# what a person calls the parameters, in the order in which they are spoken of
+MEANING = {
+    KERNEL: "kernel size",
+    STRIDE: "stride",
+    DILATION: "dilation",
+    BEFORE: "padding before",
+    AFTER: "padding after",
+    UP: "input dilation",
+    OUTPUT_PADDING: "output padding",
+}
+
 _LAST_READ = STRIDE * (N_OUT - 1) + DILATION * (KERNEL - 1) - BEFORE
 _LAST_THERE = UP * (N_IN - 1) + AFTER
-_RELATION = Step(sympy.Eq(UP * X, STRIDE * Y + DILATION * T - BEFORE), "the relation of the axis")
+_PADDED = _LAST_THERE + BEFORE + 1  # positions of the padded input
+_REACH = DILATION * (KERNEL - 1) + 1  # positions from the first tap to the last
+_RELATION = Step(sympy.Eq(UP * X, STRIDE * Y + DILATION * T - BEFORE), "the relation of an axis")
 
 
 def _slack() -> sympy.Expr:
@@ -42,8 +55,9 @@ def convolution_size() -> Derivation:
     Symbols: sizes n_in, n_out; kernel k, stride s, dilation d, padding p_0 before and p_1 after,
     input dilation u (1 in torch).
 
-    >>> convolution_size().formula.subs({UP: 1, DILATION: 1, KERNEL: 3, STRIDE: 1})
-    Eq(n_out, n_in + p_0 + p_1 - 2)
+    >>> from derive.core.notation import text
+    >>> print(text(convolution_size().formula.subs(UP, 1)))
+    n_out = floor((n_in + p_0 + p_1 - d*(k - 1) - 1)/s) + 1
     """
     slack = _integer("e")
     (bound,) = sympy.solve(sympy.Eq(_LAST_READ - _LAST_READ.subs(N_OUT, 1), slack), N_OUT)
@@ -56,14 +70,14 @@ def convolution_size() -> Derivation:
             "the last tap of the last output lies in the padded input",
         ),
         Step(
-            sympy.Le(STRIDE * (N_OUT - 1), slack),
-            "e is what is left of the padded input behind the first output",
+            sympy.Eq(slack, _slack()),
+            "write e for what is left of the padded input behind the taps of the first output",
         ),
-        Step(sympy.Eq(slack, _slack()), "read off the line before"),
+        Step(sympy.Le(STRIDE * (N_OUT - 1), slack), "the other outputs have to fit in there"),
         Step(sympy.Le(N_OUT, sympy.expand(bound)), "solved, the stride being positive"),
-        Step(sympy.Eq(N_OUT, largest), "the largest such integer"),
+        Step(sympy.Eq(N_OUT, largest), "as many outputs as fit, so the largest such integer"),
     )
-    conditions = (sympy.Ge(_slack(), 0), sympy.Ge(STRIDE, 1))
+    conditions = (sympy.Ge(_PADDED, _REACH), sympy.Ge(STRIDE, 1))
     return Derivation("output size of a convolution", steps, formula, conditions)
 
 
@@ -71,8 +85,10 @@ def convolution_size() -> Derivation:
 def inverse_size() -> Derivation:
     """All n_in that a convolution maps to n_out, told apart by the remainder o < s.
 
-    >>> inverse_size().formula.subs({UP: 1, STRIDE: 2, DILATION: 1, KERNEL: 3, BEFORE: 1, AFTER: 1})
-    Eq(n_in, 2*n_out + o - 1)
+    >>> from derive.core.notation import text
+    >>> values = {UP: 1, STRIDE: 2, DILATION: 1, KERNEL: 3, BEFORE: 1, AFTER: 1}
+    >>> print(text(inverse_size().formula.subs(values)))
+    n_in = 2*n_out + o - 1
     """
     exact = sympy.Eq(_slack(), STRIDE * (N_OUT - 1) + OUTPUT_PADDING)
     (solved,) = sympy.solve(exact, N_IN)
@@ -80,39 +96,54 @@ def inverse_size() -> Derivation:
     readable = (travelled - BEFORE - AFTER + OUTPUT_PADDING) / UP + 1
     if sympy.expand(readable - solved) != 0:  # the readable order of terms is the solved one
         raise AssertionError(f"{readable} is not {solved}")
+    taken = STRIDE * (N_OUT - 1)
     steps = (
-        *convolution_size().steps[:1],
+        _RELATION,
         Step(
-            sympy.And(sympy.Le(STRIDE * (N_OUT - 1), _slack()), sympy.Lt(_slack(), STRIDE * N_OUT)),
-            "this output size and no larger one",
+            sympy.And(sympy.Le(taken, _slack()), sympy.Lt(_slack(), taken + STRIDE)),
+            "this many outputs fit in the padded input, and not one more",
         ),
-        Step(exact, "o names the remainder of the division by s"),
+        Step(exact, "write o for the remainder of the division by s"),
     )
-    conditions = (sympy.Ge(OUTPUT_PADDING, 0), sympy.Lt(OUTPUT_PADDING, STRIDE))
+    conditions = (sympy.And(sympy.Le(0, OUTPUT_PADDING), sympy.Lt(OUTPUT_PADDING, STRIDE)),)
     return Derivation("input sizes of a convolution", steps, sympy.Eq(N_IN, readable), conditions)
 
 
 @cache
-def transposed_size() -> Derivation:
-    """n_out of a transposed convolution: the inverse, with input and output exchanged.
+def adjoint_size() -> Derivation:
+    """n_out of the adjoint of a convolution: the inverse, with input and output exchanged.
 
-    >>> transposed_size().formula.subs({STRIDE: 2, DILATION: 1, KERNEL: 3, BEFORE: 1, AFTER: 1})
-    Eq(n_out, 2*n_in + o - 1)
+    >>> from derive.core.notation import text
+    >>> print(text(adjoint_size().formula.subs({DILATION: 1, KERNEL: 1, BEFORE: 0, AFTER: 0})))
+    n_out = (s*(n_in - 1) + o)/u + 1
     """
     inverse = inverse_size()
-    exchanged = {N_IN: N_OUT, N_OUT: N_IN, UP: 1}
-    formula = inverse.formula.subs(exchanged, simultaneous=True)
+    formula = inverse.formula.subs({N_IN: N_OUT, N_OUT: N_IN}, simultaneous=True)
+    steps = (*inverse.steps, Step(inverse.formula, "solved for the input size"))
+    title = "output size of the adjoint of a convolution"
+    return Derivation(title, steps, formula, inverse.conditions)
+
+
+@cache
+def transposed_size() -> Derivation:
+    """n_out of a transposed convolution: the adjoint of a convolution without input dilation.
+
+    >>> from derive.core.notation import text
+    >>> print(text(transposed_size().formula))
+    n_out = s*(n_in - 1) - p_0 - p_1 + d*(k - 1) + o + 1
+    """
+    adjoint = adjoint_size()
+    formula = adjoint.formula.subs(UP, 1)
     least = formula.rhs.subs(OUTPUT_PADDING, 0)
     steps = (
-        *inverse.steps,
-        Step(inverse.formula, "solved for the input size"),
-        Step(formula, "transposing exchanges input and output, and u = 1"),
+        *adjoint.steps,
+        Step(adjoint.formula, "transposing exchanges input and output"),
         Step(
             sympy.And(sympy.Le(least, N_OUT), sympy.Lt(N_OUT, least + STRIDE)),
-            "the sizes that the convolution maps to the same one; o chooses among them",
+            "with u = 1, a convolution maps all these sizes back to one, and o picks among them",
         ),
     )
-    return Derivation("output size of a transposed convolution", steps, formula, inverse.conditions)
+    return Derivation("output size of a transposed convolution", steps, formula, adjoint.conditions)
 
 
 class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]

@@ -1,0 +1,105 @@
+"""Formulas as people write them, in text and in LaTeX: sizes first, numbers last.
+
+SymPy sorts the terms of a sum by its own rules, ``-d*(k - 1) + n_in + p_0``; a reader looks for
+the size first. Both printers here share one order of terms, and write ``a = b`` and ``a <= b < c``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+from sympy.core.relational import Relational
+from sympy.printing.latex import LatexPrinter
+from sympy.printing.str import StrPrinter
+
+READING_ORDER = ("n_in", "n_out", "y", "x", "e", "t", "p_0", "p_1", "k", "d", "s", "u", "o")
+_PLACE = {name: place for place, name in enumerate(READING_ORDER)}
+_SIGNS = {"==": "=", "<=": "<=", "<": "<", ">=": ">=", ">": ">", "!=": "!="}
+_LATEX_SIGNS = {"<=": r"\leq", "<": "<"}
+
+
+class _Ordered:
+    """Terms of a sum by the first of their symbols in reading order; plain numbers last."""
+
+    def _as_ordered_terms(self, sum_: sympy.Expr, order: object = None) -> list[sympy.Expr]:
+        return sorted(sum_.as_ordered_terms(), key=_place)
+
+
+def _place(term: sympy.Expr) -> int:
+    symbols = term.free_symbols
+    if not symbols:
+        return len(_PLACE) + 1
+    return min(_PLACE.get(str(symbol), len(_PLACE)) for symbol in symbols)
+
+
+def _one_fraction(floor: sympy.floor) -> sympy.Expr:
+    return sympy.together(floor.args[0])
+
+
+def _chain(both: sympy.And) -> Sequence[Any]:
+    """(a, sign, b, sign, c) where the two relations are a <= b and b < c; else empty."""
+    if len(both.args) == 2 and all(isinstance(each, Relational) for each in both.args):
+        for low, high in (both.args, both.args[::-1]):
+            if low.gts == high.lts:
+                signs = ["<" if r.rel_op in ("<", ">") else "<=" for r in (low, high)]
+                return low.lts, signs[0], low.gts, signs[1], high.gts
+    return ()
+
+
+class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
+    def _print_Relational(self, expression: Relational) -> str:  # noqa: N802
+        left, right = self._print(expression.lhs), self._print(expression.rhs)
+        return f"{left} {_SIGNS[expression.rel_op]} {right}"
+
+    def _print_floor(self, expression: sympy.floor) -> str:
+        return f"floor({self._print(_one_fraction(expression))})"
+
+    def _print_And(self, expression: sympy.And) -> str:  # noqa: N802
+        chain = _chain(expression)
+        if not chain:
+            return " and ".join(map(self._print, expression.args))
+        return " ".join(each if isinstance(each, str) else self._print(each) for each in chain)
+
+
+class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
+    def _print_floor(self, expression: sympy.floor, exp: str | None = None) -> str:
+        floor = rf"\left\lfloor {self._print(_one_fraction(expression))} \right\rfloor"
+        return floor if exp is None else f"{floor}^{{{exp}}}"
+
+    def _print_And(self, expression: sympy.And) -> str:  # noqa: N802
+        chain = _chain(expression)
+        if not chain:
+            return r" \text{ and } ".join(map(self._print, expression.args))
+        return " ".join(
+            _LATEX_SIGNS[each] if isinstance(each, str) else self._print(each) for each in chain
+        )
+
+
+_NAMES = {
+    sympy.Symbol("n_in", integer=True): r"n_{\mathrm{in}}",
+    sympy.Symbol("n_out", integer=True): r"n_{\mathrm{out}}",
+}
+
+
+def text(expression: sympy.Basic) -> str:
+    """The expression on one line, in the syntax of Python but for ``=``.
+
+    >>> n, k = sympy.symbols("n_in k")
+    >>> text(sympy.Eq(n, 1 - k + n / 2))
+    'n_in = n_in/2 - k + 1'
+    """
+    printed: str = _Text().doprint(expression)
+    return printed
+
+
+def latex(expression: sympy.Basic) -> str:
+    r"""The expression in LaTeX's mathematics mode.
+
+    >>> n, k = sympy.symbols("n k")
+    >>> latex(sympy.floor((n - k) / 2))
+    '\\left\\lfloor \\frac{- k + n}{2} \\right\\rfloor'
+    """
+    printed: str = _Latex({"symbol_names": _NAMES}).doprint(expression)
+    return printed
