@@ -25,7 +25,8 @@ def reference(form: TrilinearForm, x: Array, weight: ArrayLike, bias: ArrayLike 
     w = checked(form, weight)
     addend = np.zeros(1, dtype=w.dtype) if bias is None else np.asarray(bias)
     dtype = np.result_type(x, w, addend)
-    working = np.dtype(object) if dtype.kind in "biuO" else dtype
+    exact = all(array.dtype.kind in "biuO" for array in (x, w, addend))
+    working = np.dtype(object) if exact else dtype
     w = by_channel(form, w.astype(working))
     x = _grouped(form, x.astype(working))
     y = np.zeros((len(x), form.groups, form.channels_out, *form.output_shape[1:]), working)
@@ -36,7 +37,7 @@ def reference(form: TrilinearForm, x: Array, weight: ArrayLike, bias: ArrayLike 
             y[:, group][..., *at_y] += x[:, group][..., *at_x] @ kernel[group].T
     y = y.reshape(len(x), *form.output_shape)
     y = y + addend.astype(working).reshape(-1, *(1 for _ in form.axes))
-    return _narrowed(y, dtype) if dtype.kind in "biu" else y
+    return y if dtype == working else _narrowed(y, dtype)
 
 
 def _grouped(form: TrilinearForm, x: Array) -> Array:
@@ -44,8 +45,8 @@ def _grouped(form: TrilinearForm, x: Array) -> Array:
 
 
 def _narrowed(y: Array, dtype: np.dtype[Any]) -> Array:
-    """Exact integers in their machine type (int64 for small ones), which must hold them."""
-    wide = np.promote_types(dtype, np.int64) if dtype.kind in "bi" else dtype
+    """Exact integers as int64 (uint64 for that type), which must hold them."""
+    wide = dtype if dtype == np.uint64 else np.dtype(np.int64)
     limits = np.iinfo(wide)
     if y.size and not limits.min <= y.min() <= y.max() <= limits.max:
         raise GeometryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -39,13 +40,10 @@ class Composite(LinearMap):
         return f"{self.outer!r} @ {self.inner!r}"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Composite) and (self.outer, self.inner) == (
-            other.outer,
-            other.inner,
-        )
+        return isinstance(other, Composite) and self.parts == other.parts
 
     def __hash__(self) -> int:
-        return hash((self.outer, self.inner))
+        return hash(self.parts)
 
     @cached_property
     def parts(self) -> tuple[Operator, ...]:
@@ -138,7 +136,10 @@ class Composite(LinearMap):
 
     def _each(self, name: str, values: Any) -> list[Any]:
         if not isinstance(values, (tuple, list)) or len(values) != len(self.parts):
+            given = f"a {type(values).__name__}"
+            given += f" of {len(values)}" if isinstance(values, Sized) else ""
             raise GeometryError(
-                f"{name} of a chain: allowed is a tuple of {len(self.parts)}, outermost first"
+                f"{name} of a chain is {given}: allowed is a tuple of {len(self.parts)}, "
+                "outermost first"
             )
         return list(values)

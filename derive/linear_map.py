@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
+from .arguments import integer, refuse
 from .core.axis import Axis
 from .errors import GeometryError
+from .weights import numbers
 
 Position = tuple[int, ...]
 
@@ -99,12 +101,14 @@ class LinearMap(ABC):
 
         Of the adjoint, ``op.T.receptive_field(x)`` are the outputs that input x reaches.
         """
-        place = (position,) if isinstance(position, int) else tuple(position)
+        given = tuple(position) if np.iterable(position) else (position,)
         sizes = self.output_shape[1:]
-        if len(place) != len(sizes) or not all(
-            0 <= p < n for p, n in zip(place, sizes, strict=True)
-        ):
-            raise GeometryError(f"position = {position!r}: allowed is a position inside {sizes}")
+        if len(given) != len(sizes):
+            refuse("position", position, f"one int for each of the {len(sizes)} axes")
+        place = [
+            integer(f"position[{axis}]", p, 0, most=n - 1)
+            for axis, (p, n) in enumerate(zip(given, sizes, strict=True))
+        ]
         reads = (
             sorted({x for x, _, _ in axis.row(p)}) for axis, p in zip(self.axes, place, strict=True)
         )
@@ -131,7 +135,7 @@ class LinearMap(ABC):
 
     def _batched(self, x: ArrayLike) -> tuple[NDArray[Any], bool]:
         """X as (batch, *input_shape), and whether the batch was there before."""
-        array = np.asarray(x)
+        array = numbers("x", x)
         if array.shape == self.input_shape:
             return array[None], False
         if array.shape[1:] != self.input_shape or array.ndim == 0:

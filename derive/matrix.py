@@ -15,6 +15,7 @@ import numpy as np
 import sympy
 from numpy.typing import ArrayLike
 
+from .arguments import refuse
 from .core.axis import Axis
 from .core.form import TrilinearForm
 from .errors import GeometryError
@@ -29,6 +30,8 @@ def symbolic_matrix(
     form: TrilinearForm, weight: ArrayLike | None, name: str
 ) -> sympy.ImmutableSparseMatrix:
     """The matrix; entries are combinations of ``name[...]`` where no weight is given."""
+    if not isinstance(name, str) or not name:
+        refuse("name", name, "the name of the weight's symbols, a str")
     if form.nnz > MOST_ENTRIES:
         raise GeometryError(
             f"matrix() would have {form.nnz} entries, at most {MOST_ENTRIES} are allowed; "

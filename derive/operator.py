@@ -7,13 +7,13 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
-import numpy as np
 import sympy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
 from . import apply, matrix, sparse
+from .arguments import integer
 from .core.axis import Axis
 from .core.derivation import Derivation, Step
 from .core.form import TrilinearForm
@@ -22,7 +22,7 @@ from .core.rules import AdjointRule, AxisRule
 from .core.sizes import N_IN, N_OUT, OUTPUT_PADDING
 from .errors import GeometryError
 from .linear_map import LinearMap
-from .weights import checked
+from .weights import checked, numbers, widened
 
 
 class Operator(LinearMap):
@@ -161,14 +161,14 @@ class Operator(LinearMap):
 
     def checked_bias(self, bias: ArrayLike | None) -> None:
         """GeometryError unless the bias is there exactly when the operator has one."""
-        shape = None if bias is None else np.shape(bias)
+        shape = None if bias is None else numbers("bias", bias).shape
         if shape != self.bias_shape:
             raise GeometryError(f"bias has shape {shape}; this operator takes {self.bias_shape}")
 
     def linear_operator(self, weight: ArrayLike) -> LinearOperator:
-        array = checked(self.form, weight)
+        array = widened(checked(self.form, weight))
         forward = apply.by_strands(self.form, array)
-        adjoint = apply.by_strands(self.form.adjoint, array)
+        adjoint = apply.by_strands(self.form.adjoint, array.conj())
         return LinearOperator(
             (prod(self.output_shape), prod(self.input_shape)),
             matvec=lambda v: forward(v.reshape(1, *self.input_shape)).ravel(),
@@ -187,8 +187,7 @@ class Operator(LinearMap):
         """
         if axis is None:
             return self.rules[0].size
-        if not -len(self.rules) <= axis < len(self.rules):
-            raise GeometryError(f"axis = {axis}: allowed is 0..{len(self.rules) - 1}")
+        axis = integer("axis", axis, 0, most=len(self.rules) - 1)
         rule = self.rules[axis]
         general = rule.size
         steps = (*general.steps, Step(general.formula, "so in general"))

@@ -17,10 +17,10 @@ from numpy.lib.stride_tricks import as_strided
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 
+from .arguments import integer
 from .core.form import TrilinearForm
 from .core.polyphase import Run
-from .errors import GeometryError
-from .weights import Array, by_channel, checked, folded
+from .weights import Array, by_channel, checked, fitted, foldable, folded, number_dtype
 
 Range = tuple[int, int]
 
@@ -30,9 +30,10 @@ def compressed_rows(
 ) -> csr_array:
     """Rows lo..hi of the matrix as a canonical csr_array; nothing else is built."""
     n_rows, n_columns = prod(form.output_shape), prod(form.input_shape)
-    if not 0 <= lo <= hi <= n_rows:
-        raise GeometryError(f"rows({lo}, {hi}): allowed is 0 <= lo <= hi <= {n_rows}")
-    values = by_channel(form, checked(form, weight)).astype(dtype)
+    hi = integer("hi", hi, 0, most=n_rows)
+    lo = integer("lo", lo, 0, most=hi)
+    dtype = number_dtype(dtype)
+    values = by_channel(form, foldable(checked(form, weight), dtype))
     boxes = [_Box(form, box[0], box[1:]) for box in _boxes(form.output_shape, lo, hi)]
     nnz = sum(box.nnz for box in boxes)
     index = np.int32 if max(nnz, n_columns) <= np.iinfo(np.int32).max else np.int64
@@ -129,7 +130,7 @@ class _Box:
         shifts = [run.advance * stride for run, stride in zip(runs, strides, strict=True)]
         along = np.arange(runs[-1].count) * shifts[-1]
         pattern = np.add.outer(along, columns.ravel()).astype(indices.dtype)
-        row = folded(weight, runs).reshape(len(weight), 1, -1)
+        row = fitted(folded(weight, runs), data.dtype).reshape(len(weight), 1, -1)
         starts = self.starts[tuple(_places(run) for run in runs)]
         for q in np.ndindex(starts.shape[:-1]):
             shift = sum(a * b for a, b in zip(q, shifts, strict=False))

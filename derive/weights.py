@@ -1,34 +1,95 @@
-"""Weights as the operators take them: shape checked, channels in one order, taps folded."""
+"""Arrays as the operators take them: numbers of one shape, weights by channel, taps folded."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from math import prod
 from numbers import Rational
 from typing import Any
 
 import numpy as np
 import sympy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from .arguments import refuse
 from .core.form import TrilinearForm
 from .core.polyphase import Run, Tap
 from .errors import GeometryError
 
 Array = NDArray[Any]
+NUMBERS = "biufcO"  # kinds of dtype that hold numbers
 
 
-def checked(form: TrilinearForm, weight: ArrayLike) -> Array:
-    """``weight`` as an array of the form's weight shape, or GeometryError."""
+def numbers(name: str, value: ArrayLike, dtype: DTypeLike | None = None) -> Array:
+    """``value`` as an array of numbers, or GeometryError."""
     try:
-        array = np.asarray(weight)
+        array = np.asarray(value, dtype)
     except ValueError as error:
-        raise GeometryError(f"weight is not an array of one shape: {error}") from None
+        raise GeometryError(f"{name} is not an array of one shape: {error}") from None
+    if array.dtype.kind not in NUMBERS:
+        refuse(f"{name}.dtype", str(array.dtype), "a dtype of numbers")
+    return array
+
+
+def number_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    """``dtype`` as NumPy's object, or GeometryError.
+
+    >>> number_dtype("float32")
+    dtype('float32')
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        refuse("dtype", dtype, "a NumPy dtype")
+    if found.kind not in NUMBERS:
+        refuse("dtype", dtype, "a dtype of numbers")
+    return found
+
+
+def fitted(array: Array, dtype: np.dtype[Any]) -> Array:
+    """``array`` in ``dtype``: rounded to a float, but never changed to fit an integer.
+
+    >>> fitted(np.array([1, 300]), np.dtype("int8"))
+    Traceback (most recent call last):
+    derive.errors.GeometryError: dtype = 'int8': allowed is one that holds weights of int64
+    """
+    allowed = f"one that holds weights of {array.dtype}"
+    if array.dtype.kind == "c" and dtype.kind not in "cO":
+        refuse("dtype", str(dtype), allowed)
+    try:
+        with np.errstate(invalid="ignore"):
+            result = array.astype(dtype, copy=False)
+    except (OverflowError, TypeError, ValueError):
+        refuse("dtype", str(dtype), allowed)
+    if dtype.kind in "biu" and not np.array_equal(result, array):
+        refuse("dtype", str(dtype), allowed)
+    return result
+
+
+def foldable(weight: Array, dtype: np.dtype[Any]) -> Array:
+    """The weight in an arithmetic where its taps add up: ``dtype``, or integers that never wrap."""
+    weight = fitted(weight, dtype)
+    if dtype.kind not in "biu":
+        return weight
+    largest = max(abs(int(weight.max())), abs(int(weight.min()))) * prod(weight.shape[2:])
+    return weight.astype(np.int64 if largest <= np.iinfo(np.int64).max else object)
+
+
+def checked(form: TrilinearForm, weight: ArrayLike, dtype: DTypeLike | None = None) -> Array:
+    """``weight`` as an array of the form's weight shape, or GeometryError."""
+    array = numbers("weight", weight, dtype)
     if array.shape != form.weight_shape:
         raise GeometryError(
             f"weight has shape {array.shape}; this operator takes {form.weight_shape}"
         )
     return array
+
+
+def widened(array: Array) -> Array:
+    """Small integers as int64: their products and sums would wrap, or for bool saturate."""
+    small = array.dtype.kind in "biu" and array.dtype.itemsize < np.dtype(np.int64).itemsize
+    return array.astype(np.int64) if small else array
 
 
 def by_channel(form: TrilinearForm, weight: Array) -> Array:
@@ -40,7 +101,7 @@ def by_channel(form: TrilinearForm, weight: Array) -> Array:
 
 def exact(form: TrilinearForm, weight: ArrayLike) -> Array:
     """The weight in SymPy's numbers; GeometryError where an entry is not exact."""
-    array = checked(form, np.asarray(weight, dtype=object))
+    array = checked(form, weight, object)
     result = np.empty(array.shape, dtype=object)
     for index, value in np.ndenumerate(array):
         if isinstance(value, Rational):

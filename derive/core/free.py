@@ -1,12 +1,13 @@
 """The polyphase normal form with the size left free.
 
 For n in one residue class modulo the rule's period the runs are the same list for every n from
-``least`` on: firsts, counts and sources are linear in n, taps do not change at all.
+``least`` on: firsts, counts, sources and offsets are linear in n, and nothing else changes.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import sympy
 
@@ -14,6 +15,17 @@ from .polyphase import Run, Tap
 from .rules import AxisRule
 
 N = sympy.Symbol("n", integer=True, positive=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTap:
+    """A tap whose ``offset`` may depend on n: circular padding reads the other border."""
+
+    offset: sympy.Expr
+    weights: tuple[tuple[int, Fraction], ...]
+
+    def at(self, n: int) -> Tap:
+        return Tap(_at(self.offset, n), self.weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +37,12 @@ class FreeRun:
     count: sympy.Expr
     source: sympy.Expr
     advance: int
-    taps: tuple[Tap, ...]
+    taps: tuple[FreeTap, ...]
 
     def at(self, n: int) -> Run:
-        first, count, source = (int(e.subs(N, n)) for e in (self.first, self.count, self.source))
-        return Run(first, self.step, count, source, self.advance, self.taps)
+        first, count, source = (_at(e, n) for e in (self.first, self.count, self.source))
+        taps = tuple(tap.at(n) for tap in self.taps)
+        return Run(first, self.step, count, source, self.advance, taps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +77,22 @@ def free_polyphase(rule: AxisRule) -> FreePolyphase:
 
 
 def _through(run: Run, longer: Run, n: int, period: int) -> FreeRun:
-    if run.taps != longer.taps:
+    if [tap.weights for tap in run.taps] != [tap.weights for tap in longer.taps]:
         raise AssertionError(f"runs differ in more than their place: {run}, {longer}")
 
     def line(at_n: int, at_next: int) -> sympy.Expr:
         return at_n + sympy.Rational(at_next - at_n, period) * (N - n)
 
+    taps = zip(run.taps, longer.taps, strict=True)
     return FreeRun(
         line(run.first, longer.first),
         run.step,
         line(run.count, longer.count),
         line(run.source, longer.source),
         run.advance,
-        run.taps,
+        tuple(FreeTap(line(a.offset, b.offset), a.weights) for a, b in taps),
     )
+
+
+def _at(expression: sympy.Expr, n: int) -> int:
+    return int(expression.subs(N, n))

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, ClassVar, Self
 
+from derive.arguments import Each, Pair, boolean, refuse
+from derive.core.notation import text
 from derive.core.rules import ConvolutionRule, TransposedRule
 from derive.errors import GeometryError
 from derive.operator import Operator
-
-from .arguments import Each, Pair, boolean, refuse
 
 LARGEST_ARRAY = 2**63 - 1  # elements that a 64-bit index reaches
 
@@ -35,7 +35,11 @@ class Layer(Operator):
         for name, count in zip(("in_channels", "out_channels"), channels, strict=True):
             if count % groups:
                 refuse("groups", groups, f"a divisor of {name} = {count}")
-        self.parameters = {k: v for k, v in parameters.items() if k not in ("self", "__class__")}
+        self.parameters = {
+            name: _frozen(value)
+            for name, value in parameters.items()
+            if name not in ("self", "__class__")
+        }
         super().__init__(
             self._words(),
             rules,
@@ -46,6 +50,7 @@ class Layer(Operator):
             bias=boolean("bias", bias),
             sizes=sizes,
         )
+        _check_count("in_channels, out_channels, kernel_size", "weight", self.weight_shape)
         if sizes is not None:
             self._check_sizes(
                 sizes, [rule.output_size(n) for rule, n in zip(rules, sizes, strict=True)]
@@ -74,20 +79,27 @@ class Layer(Operator):
     def _check_sizes(self, sizes: Sequence[int], output_sizes: Sequence[int]) -> None:
         for axis, (n, n_out) in enumerate(zip(sizes, output_sizes, strict=True)):
             if n_out < 1:
-                formula = self.size_derivation(axis).steps[-1].statement
+                rule = self.rules[axis]
+                formula = text(rule.size.formula.subs(rule.values))
                 refuse(
                     f"input_size[{axis}]",
                     n,
                     f"an input with at least 1 output, here it would have {n_out}; {formula}",
                 )
         inputs, outputs = self.groups * self.channels_in, self.groups * self.channels_out
-        for name, shape in (
-            ("input", (inputs, *sizes)),
-            ("output", (outputs, *output_sizes)),
-            ("weight", self.weight_shape),
-        ):
-            if prod(shape) > LARGEST_ARRAY:
-                raise GeometryError(
-                    f"the {name} of shape {shape} has {prod(shape)} elements: allowed is at most "
-                    f"{LARGEST_ARRAY}"
-                )
+        _check_count("in_channels, input_size", "input", (inputs, *sizes))
+        _check_count("out_channels, input_size", "output", (outputs, *output_sizes))
+
+
+def _check_count(names: str, what: str, shape: Sequence[int]) -> None:
+    """GeometryError where the parameters ``names`` make an array beyond a 64-bit index."""
+    if prod(shape) > LARGEST_ARRAY:
+        raise GeometryError(
+            f"{names}: the {what} of shape {tuple(shape)} would have {prod(shape)} elements; "
+            f"allowed are at most {LARGEST_ARRAY}"
+        )
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples, so that no caller changes the parameters later."""
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

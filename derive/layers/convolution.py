@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from derive.arguments import Each, Padding, Pair, choice, integer, pairs_per_axis, per_axis, refuse
 from derive.core.padding import OUTSIDE, WIDEST
 from derive.core.rules import ConvolutionRule
 
-from .arguments import Each, Padding, Pair, choice, integer, pairs_per_axis, per_axis, refuse
 from .base import Layer
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from derive.arguments import Each, Padding, choice, integer, pairs_per_axis, per_axis, refuse
 from derive.core.rules import TransposedRule
 
-from .arguments import Each, Padding, choice, integer, pairs_per_axis, per_axis, refuse
 from .base import Layer
 
 

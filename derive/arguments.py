@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Collection, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
-from derive.errors import GeometryError
+from .errors import GeometryError
 
 LARGEST = 2**31 - 1  # of one parameter; sizes and products are checked against 2**63 - 1
 Pair = tuple[int, int]
@@ -27,8 +27,8 @@ def refuse(name: str, value: object, allowed: str) -> NoReturn:
     raise GeometryError(f"{name} = {value!r}: allowed is {allowed}") from None
 
 
-def integer(name: str, value: object, least: int, *, allowed: str = "") -> int:
-    """``value`` as an int in least..LARGEST; bool and float are refused, NumPy's ints are not."""
+def integer(name: str, value: object, least: int, *, most: int = LARGEST, allowed: str = "") -> int:
+    """``value`` as an int in least..most; bool and float are refused, NumPy's ints are not."""
     allowed = allowed or f"an int >= {least}"
     try:
         number = operator.index(value)  # type: ignore[arg-type]
@@ -36,8 +36,8 @@ def integer(name: str, value: object, least: int, *, allowed: str = "") -> int:
         refuse(name, value, allowed)
     if isinstance(value, bool) or type(value).__name__ == "bool" or number < least:
         refuse(name, value, allowed)
-    if number > LARGEST:
-        refuse(name, value, f"at most {LARGEST}")
+    if number > most:
+        refuse(name, value, f"at most {most}")
     return number
 
 
@@ -47,11 +47,15 @@ def per_axis(name: str, value: object, axes: int, least: int) -> tuple[int, ...]
     >>> per_axis("stride", 2, 3, 1)
     (2, 2, 2)
     """
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not _is_list(value):
         return (integer(name, value, least, allowed=_one_or_each(axes, least)),) * axes
     if len(value) != axes:
         refuse(name, value, _one_or_each(axes, least))
     return tuple(integer(f"{name}[{i}]", each, least) for i, each in enumerate(value))
+
+
+def _is_list(value: object) -> TypeGuard[Sequence[object]]:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
 
 
 def _one_or_each(axes: int, least: int) -> str:
@@ -65,7 +69,7 @@ def pairs_per_axis(name: str, value: object, axes: int) -> tuple[Pair, ...]:
     ((1, 1), (0, -2))
     """
     allowed = f"an int >= 0, or a tuple of {axes}, each an int >= 0 or a pair (before, after)"
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not _is_list(value):
         return ((integer(name, value, 0, allowed=allowed),) * 2,) * axes
     if len(value) != axes:
         if axes == 1 and len(value) == 2:
@@ -75,7 +79,7 @@ def pairs_per_axis(name: str, value: object, axes: int) -> tuple[Pair, ...]:
 
 
 def _pair(name: str, value: object) -> Pair:
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not _is_list(value):
         return (integer(name, value, 0),) * 2
     if len(value) != 2:
         refuse(name, value, "an int >= 0 or a pair (before, after)")
