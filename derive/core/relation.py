@@ -20,7 +20,7 @@ class Relation:
     >>> Relation(stride=2, pad=1).source(3, 0)
     5
     >>> str(Relation(stride=2, pad=1).adjoint())
-    '2*x = y - t + 1'
+    'y = 2*x + t - 1'
     """
 
     up: int = 1
@@ -29,10 +29,15 @@ class Relation:
     pad: int = 0
 
     def __str__(self) -> str:
-        """The equation with its numbers, as ``x = 2*y + t - 1``."""
-        right = " + ".join(_term(*each) for each in ((self.stride, "y"), (self.dilation, "t")))
-        pad = f" - {self.pad}" if self.pad else ""
-        return f"{_term(self.up, 'x')} = {right}{pad}".replace("+ -", "- ").replace("- -", "+ ")
+        """The equation with its numbers and a positive tap, as ``x = 2*y + t - 1``."""
+        if self.dilation < 0:
+            return self.adjoint()._printed("y", "x")
+        return self._printed("x", "y")
+
+    def _printed(self, left: str, right: str) -> str:
+        terms = f"{_term(self.stride, right)} + {_term(self.dilation, 't')}"
+        pad = f" {'+' if self.pad < 0 else '-'} {abs(self.pad)}" if self.pad else ""
+        return f"{_term(self.up, left)} = {terms}{pad}"
 
     def source(self, y: int, t: int) -> int | None:
         """The input position that tap ``t`` of output ``y`` meets; None between positions."""
@@ -45,5 +50,4 @@ class Relation:
 
 
 def _term(coefficient: int, variable: str) -> str:
-    sign = "-" if coefficient < 0 else ""
-    return f"{sign}{variable}" if abs(coefficient) == 1 else f"{coefficient}*{variable}"
+    return variable if coefficient == 1 else f"{coefficient}*{variable}"

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from math import gcd
 from typing import Protocol
@@ -211,8 +212,9 @@ class AdjointRule:
 
     @property
     def equation(self) -> str:
-        """The relation of the rule itself; here x and y have changed places."""
-        return f"{self.rule.equation}  (x and y exchanged)"
+        """The relation of the rule, x and y having changed places."""
+        exchanged = {"x": "y", "y": "x"}
+        return re.sub(r"\b[xy]\b", lambda found: exchanged[found[0]], self.rule.equation)
 
     @property
     def period(self) -> int:
