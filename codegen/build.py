@@ -1,0 +1,120 @@
+"""Operator -> kernel that runs: emit, compile into the cache with ninja, load."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import ninja
+
+from derive import LinearMap, Operator
+
+from ._runtime import CompileError, Kernel, c_functions
+from ._runtime.library import (
+    SCALARS,
+    Compiler,
+    Sources,
+    find_compiler,
+    library_path,
+    write_sources,
+)
+from .emit import default_name, emit_c, emit_header, emit_numpy
+from .errors import LoweringError
+
+TARGETS = ("numpy", "c")
+
+
+def build(
+    op: LinearMap, target: str = "c", dtype: str = "float32", *, name: str | None = None
+) -> Kernel:
+    """The kernel of an operator: forward, input, weight and bias gradient for one dtype.
+
+    ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests). ``name``
+    becomes the prefix of the C functions. The input size must be fixed. Compiled libraries are
+    kept in a cache; the same operator is not compiled twice.
+
+    >>> import numpy as np
+    >>> from derive import Conv2d
+    >>> kernel = build(Conv2d(1, 1, 3, bias=False, input_size=4), target="numpy", dtype="int64")
+    >>> kernel(np.ones((1, 4, 4), int), np.ones((1, 1, 3, 3), int))
+    array([[[9, 9],
+            [9, 9]]])
+    """
+    if target not in TARGETS:
+        raise ValueError(f"target = {target!r}: allowed is one of {', '.join(TARGETS)}")
+    if dtype not in SCALARS:
+        raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(SCALARS)}")
+    if not isinstance(op, Operator):
+        raise LoweringError(f"{op!r} has several learned parts; build each of them")
+    name = default_name(op) if name is None else name
+    if not name.isidentifier() or not name.isascii():
+        raise ValueError(f"name = {name!r}: allowed is a C identifier")
+    if target == "numpy":
+        text = emit_numpy(op, name)
+        return replace(numpy_kernel(name, text), dtypes=(dtype,), source=text)
+    sources = c_sources(op, name)
+    load = c_functions(name, sources, lambda each, scalar: compile_libraries([(each, scalar)])[0])
+    load(dtype)
+    return Kernel(
+        name=name,
+        input_shape=op.input_shape,
+        output_shape=op.output_shape,
+        weight_shape=op.weight_shape,
+        bias_shape=op.bias_shape,
+        macs=op.macs,
+        naive_macs=op.naive_macs,
+        load=load,
+        dtypes=(dtype,),
+        source=sources[f"{name}.c"],
+    )
+
+
+def c_sources(op: Operator, name: str) -> dict[str, str]:
+    """The C file and its header."""
+    return {f"{name}.c": emit_c(op, name), f"{name}.h": emit_header(op, name)}
+
+
+def numpy_kernel(name: str, text: str) -> Kernel:
+    """The kernel object of an emitted NumPy module."""
+    module = ModuleType(f"codegen.kernels.{name}")
+    module.__package__ = "codegen.kernels"  # where its `.._runtime` is
+    exec(compile(text, f"<{name}.py>", "exec"), module.__dict__)
+    kernel = module.kernel
+    assert isinstance(kernel, Kernel)
+    return kernel
+
+
+def compile_libraries(jobs: Iterable[tuple[Sources, str]]) -> list[Path]:
+    """The libraries of (sources, scalar) jobs; those the cache lacks are built side by side."""
+    compiler = find_compiler()
+    jobs = list(jobs)
+    paths = [library_path(compiler, sources, scalar) for sources, scalar in jobs]
+    missing = {p: job for p, job in zip(paths, jobs, strict=True) if not p.exists()}
+    if missing:
+        with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
+            _run_ninja(compiler, Path(folder), missing)
+            for path in missing:
+                os.replace(Path(folder, path.name), path)
+    return paths
+
+
+def _run_ninja(compiler: Compiler, folder: Path, missing: dict[Path, tuple[Sources, str]]) -> None:
+    lines = ["rule cc", "  command = $line", "  description = $out"]
+    for path, (sources, scalar) in missing.items():
+        inside = folder / path.stem
+        inside.mkdir()
+        source = write_sources(inside, sources)
+        words = compiler.arguments(scalar, str(source), path.name)
+        line = shlex.join(words).replace("$", "$$")
+        lines += [f"build {path.name}: cc", f"  line = {line}"]
+    Path(folder, "build.ninja").write_text("\n".join(lines) + "\n")
+    command = [str(Path(ninja.BIN_DIR, "ninja")), "-C", str(folder), "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CompileError(f"{compiler.command[0]} refused a kernel:\n{done.stdout}{done.stderr}")

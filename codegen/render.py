@@ -1,0 +1,57 @@
+"""Templates -> text. Templates hold names and loops; what they name and what they get agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import jinja2
+from jinja2 import meta, nodes
+
+from .nests import Affine
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("codegen"),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters |= {"products": _products, "plus": _plus}
+    return environment
+
+
+def _products(terms: Iterable[tuple[Affine, Affine]], left: str, right: str) -> str:
+    return " + ".join(f"{left}[{a}] * {right}[{b}]" for a, b in terms)
+
+
+def _plus(place: Affine) -> str:
+    return "" if place == Affine.of(0) else f" + {place}"
+
+
+@cache
+def _names(template: str) -> frozenset[str]:
+    """The names that a template and its includes expect."""
+    environment = _environment()
+    assert environment.loader is not None
+    tree = environment.parse(environment.loader.get_source(environment, template)[0])
+    names = set(meta.find_undeclared_variables(tree))
+    for include in tree.find_all(nodes.Include):
+        names |= _names(include.template.as_const())
+    return frozenset(names)
+
+
+def render(template: str, **values: Any) -> str:
+    """The filled template; KeyError unless ``values`` are exactly the names it uses."""
+    expected = _names(template)
+    if expected != values.keys():
+        raise KeyError(
+            f"{template}: missing {sorted(expected - values.keys())}, "
+            f"unused {sorted(values.keys() - expected)}"
+        )
+    return _environment().get_template(template).render(values)
