@@ -18,13 +18,12 @@ from numpy.typing import NDArray
 
 from derive.layers import Layer
 from derive.layers.transposed import TransposedConvolution
+from tests.definition import NOTHING, padded, spread
 
 torch = pytest.importorskip("torch")
 
 Array = NDArray[Any]
 Tensor = Any
-NUMPY_MODE = {"zeros": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-NOTHING = -1  # instead of a position: a zero
 
 
 def forward(layer: Layer, x: Array, w: Array, b: Array | None = None) -> Array:
@@ -71,10 +70,8 @@ def _convolution(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor
     if in_torchs_words(layer):
         return _run(module(layer), x, w, b)
     for axis, rule in enumerate(layer.rules, start=-layer.dimensions):
-        n = x.shape[axis]
-        spread = np.full(rule.up * (n - 1) + 1, NOTHING)
-        spread[:: rule.up] = np.arange(n)
-        x = _picked(x, axis, padded(spread, rule.before, rule.after, rule.mode))
+        positions = spread(x.shape[axis], rule.up)
+        x = _picked(x, axis, padded(positions, rule.before, rule.after, rule.mode))
     return _run(module(layer, padding=0, padding_mode="zeros"), x, w, b)
 
 
@@ -91,13 +88,6 @@ def _transposed(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
         whole = np.arange(y.shape[axis])
         y = _picked(y, axis, padded(whole, -rule.before, -after, "zeros"))
     return y if b is None else y + b.reshape(-1, *(1,) * layer.dimensions)
-
-
-def padded(positions: Array, before: int, after: int, mode: str) -> Array:
-    """The positions that np.pad puts around ``positions``, then cropped where an amount is < 0."""
-    fill = {"constant_values": NOTHING} if mode == "zeros" else {}
-    grown = np.pad(positions, (max(before, 0), max(after, 0)), NUMPY_MODE[mode], **fill)
-    return grown[max(-before, 0) : len(grown) - max(-after, 0)]
 
 
 def _picked(x: Tensor, axis: int, positions: Sequence[int] | Array) -> Tensor:
