@@ -129,9 +129,9 @@ class LinearMap(ABC):
         return operator_latex(self)
 
     def _repr_latex_(self) -> str:
-        from .show.latex import matrix_latex
+        from .show.latex import inline_latex
 
-        return f"$\\displaystyle {matrix_latex(self)}$"
+        return f"$\\displaystyle {inline_latex(self)}$"
 
     def _batched(self, x: ArrayLike) -> tuple[NDArray[Any], bool]:
         """X as (batch, *input_shape), and whether the batch was there before."""

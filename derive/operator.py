@@ -194,12 +194,13 @@ class Operator(LinearMap):
         formula, values = general.formula.subs(rule.values), dict(rule.values)
         if self.sizes is not None:
             n_in, n_out = self.axes[axis].n_in, self.axes[axis].n_out
-            steps += (Step(formula, "the parameters of this axis put in"),)
-            if OUTPUT_PADDING in formula.free_symbols:  # of an adjoint: its output size is known
+            if OUTPUT_PADDING in formula.free_symbols:  # of an adjoint, whose output is known
                 named = formula.subs({N_IN: n_in, N_OUT: n_out})
                 (values[OUTPUT_PADDING],) = sympy.solve(named, OUTPUT_PADDING)
                 remainder = sympy.Eq(OUTPUT_PADDING, values[OUTPUT_PADDING], evaluate=False)
-                steps += (Step(remainder, "the remainder that was left by this size"),)
+                steps += (Step(remainder, "the remainder that gives the output its size"),)
+            formula = sympy.Eq(N_OUT, formula.rhs.subs(values), evaluate=False)
+            steps += (Step(formula, "the parameters of this axis put in"),)
             values[N_IN] = n_in
             formula = sympy.Eq(N_OUT, formula.rhs.subs(values), evaluate=False)
         conditions = (c.subs(values) for c in general.conditions)

@@ -56,14 +56,18 @@ class Derivation:
         >>> n = sympy.Symbol("n")
         >>> print(Derivation("size", (Step(sympy.Eq(n, 2), "given"),), sympy.Eq(n, 2)).latex())
         \begin{align*}
-        & n = 2 && \text{given} \\
-        \Rightarrow\quad & n = 2
+        & \text{1. given:} \\
+        & \quad n = 2 \\
+        & \Rightarrow\quad n = 2
         \end{align*}
         """
-        rows = [f"& {latex(step.statement)} && \\text{{{step.reason}}}" for step in self.steps]
-        where = " && " + ", ".join(map(latex, self.conditions)) if self.conditions else ""
-        rows.append(f"\\Rightarrow\\quad & {latex(self.formula)}{where}")
-        return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+        rows = []
+        for number, step in enumerate(self.steps, 1):
+            rows += [f"\\text{{{number}. {step.reason}:}}", f"\\quad {latex(step.statement)}"]
+        conditions = ", ".join(map(latex, self.conditions))
+        where = f" \\text{{ where }} {conditions}" if conditions else ""
+        rows.append(f"\\Rightarrow\\quad {latex(self.formula)}{where}")
+        return "\\begin{align*}\n& " + " \\\\\n& ".join(rows) + "\n\\end{align*}"
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {latex(self.formula)}$"

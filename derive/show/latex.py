@@ -1,15 +1,177 @@
-"""Formulas and matrices in LaTeX (amsmath)."""
+r"""Operators in LaTeX: formulas and matrices that a document with amsmath can ``\input``."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from fractions import Fraction
+
+from derive.core import notation
 from derive.linear_map import LinearMap
+from derive.operator import Operator
+
+from .entries import Term, one_pair, parts_of
+from .facts import axes_alike, multiply_adds, named, overlap_words, size_formula
+from .table import Marks, table
+
+AMSMATH_COLUMNS = 10  # a bmatrix holds no more of them, an array does
+NORMAL_PRINT = 50  # characters, two for a gap between columns, that a line holds unshrunk
+MARKS = Marks(zero="0", across=r"\cdots", down=r"\vdots", corner=r"\ddots")
+_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
 
 
-def matrix_latex(op: LinearMap) -> str:
-    """The matrix of an operator."""
-    raise NotImplementedError
+def escaped(words: str) -> str:
+    r"""Words as LaTeX's text mode takes them.
+
+    >>> escaped("input_size = 4 & 100%")
+    'input\\_size = 4 \\& 100\\%'
+    """
+    return "".join(_SPECIAL.get(c, c) for c in words)
 
 
-def operator_latex(op: LinearMap) -> str:
-    """The size formula and the matrix."""
-    raise NotImplementedError
+def operator_latex(op: LinearMap, *, steps: bool = False) -> str:
+    r"""Name, relation, size, shapes, multiply-adds and matrix, each axis by itself.
+
+    With ``steps`` also how the sizes follow from the relation. Without an input size there is no
+    matrix.
+
+    >>> from derive import Conv1d
+    >>> print(operator_latex(Conv1d(1, 1, 3, padding=2)))
+    % Conv1d(1, 1, 3, padding=2)
+    \begin{align*}
+    & x = y + t - 2 && \text{relation, axis 0} \\
+    & n_{\mathrm{out}} = n_{\mathrm{in}} + 2 && \text{output size, axis 0} \\
+    & (1, 1, 3) && \text{shape of the weight}
+    \end{align*}
+    """
+    parts, fixed = parts_of(op), op.input_size is not None
+    blocks, rows = [f"% {op!r}"], []
+    for number, part in enumerate(parts):
+        of_part = f" of part {number}" if len(parts) > 1 else ""
+        if of_part:
+            blocks.append(f"% part {number}: {part!r}")
+        if steps:
+            blocks += [part.size_derivation(alike[0]).latex() for alike in axes_alike(part)]
+        rows += list(_part_rows(part, of_part))
+    if fixed:
+        rows += list(_whole_rows(op))
+    body = " \\\\\n".join(f"& {formula} && \\text{{{words}}}" for formula, words in rows)
+    blocks.append(f"\\begin{{align*}}\n{body}\n\\end{{align*}}")
+    if fixed:
+        blocks.append(_display(matrix_latex(op)))
+    return "\n".join(blocks)
+
+
+def inline_latex(op: LinearMap) -> str:
+    """The matrix, or the size formulas of an operator whose size is free; without ``$``.
+
+    >>> from derive import Conv1d
+    >>> inline_latex(Conv1d(1, 1, 3))
+    'n_{\\\\mathrm{out}} = n_{\\\\mathrm{in}} - 2'
+    """
+    if op.input_size is not None:
+        return matrix_latex(op)
+    formulas = [
+        notation.latex(size_formula(part, alike[0]))
+        for part in parts_of(op)
+        for alike in axes_alike(part)
+    ]
+    return r",\quad ".join(formulas)
+
+
+Row = tuple[str, str]  # a formula and what it is
+
+
+def _part_rows(part: Operator, of_part: str) -> Iterator[Row]:
+    for alike in axes_alike(part):
+        equation, _, note = part.rules[alike[0]].equation.partition("  ")
+        where = f", {named(alike)}{of_part}"
+        yield equation.replace("*", " "), escaped(f"relation{where} {note}".rstrip())
+        size = notation.latex(size_formula(part, alike[0]))
+        if part.sizes is not None:
+            axis = part.axes[alike[0]]
+            size += rf" = {axis.n_out} \text{{ for }} n_{{\mathrm{{in}}}} = {axis.n_in}"
+        yield size, f"output size{where}"
+    yield str(part.weight_shape), f"shape of the weight{of_part}"
+
+
+def _whole_rows(op: LinearMap) -> Iterator[Row]:
+    yield rf"{op.input_shape} \to {op.output_shape}", "shape of the input and of the output"
+    macs, naive = multiply_adds(op)
+    yield str(macs), f"multiply-adds; {naive} when every output visits every tap"
+    overlap = "; ".join(overlap_words(op))
+    yield rf"\text{{{overlap}}}", "overlap, for one pair of channels"
+
+
+def _display(matrix: str) -> str:
+    """A displayed matrix, a wide one in small print."""
+    display = f"\\begin{{equation*}}\n{matrix}\n\\end{{equation*}}"
+    widest = max(_printed(line.replace(" & ", "  ")) for line in matrix.splitlines())
+    if widest <= NORMAL_PRINT:
+        return display
+    return f"{{\\footnotesize\\setlength{{\\arraycolsep}}{{2pt}}%\n{display}}}"
+
+
+def matrix_latex(
+    op: LinearMap, most_rows: int = 16, most_columns: int = 20, width: int = 84
+) -> str:
+    r"""The matrix of an operator, for mathematics mode; dots where it is larger than asked for.
+
+    An entry is a weight by its index in the weight array, kernel indices alone where there is
+    one pair of channels; weights of a chain are numbered from the outermost part. Up to ten
+    columns it is a bmatrix, which amsmath does not allow to be wider, and an array from there.
+    ``width`` counts printed characters; 84 in small print fill a page.
+
+    >>> from derive import Conv1d
+    >>> print(matrix_latex(Conv1d(1, 1, 3, input_size=4)))
+    \begin{bmatrix}
+    w_{0} & w_{1} & w_{2} & 0 \\
+    0 & w_{0} & w_{1} & w_{2}
+    \end{bmatrix}
+    """
+    parts = parts_of(op)
+    names = ["w"] if len(parts) == 1 else [f"w^{{({k})}}" for k in range(len(parts))]
+    skipped = [2 if one_pair(part) else 0 for part in parts]
+
+    def spell(term: Term) -> str:
+        factors = zip(names, term.weights, skipped, strict=True)
+        return _coefficient(term.coefficient) + "".join(
+            f"{name}_{{{','.join(map(str, index[skip:]))}}}" for name, index, skip in factors
+        )
+
+    cells = table(
+        op,
+        spell,
+        MARKS,
+        most_rows=most_rows,
+        most_columns=most_columns,
+        width=width,
+        length=_printed,
+    )
+    body = " \\\\\n".join(" & ".join(row) for row in cells)
+    if len(cells[0]) <= AMSMATH_COLUMNS:
+        return f"\\begin{{bmatrix}}\n{body}\n\\end{{bmatrix}}"
+    columns = "c" * len(cells[0])
+    return f"\\left[\\begin{{array}}{{{columns}}}\n{body}\n\\end{{array}}\\right]"
+
+
+def _printed(cell: str) -> int:
+    r"""Characters of a cell that are seen on paper.
+
+    >>> _printed(r"w^{(0)}_{1,2}+\cdots")
+    9
+    """
+    return len(re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", ".", cell)))
+
+
+def _coefficient(value: Fraction) -> str:
+    sign, size = "-" if value < 0 else "", abs(value)
+    if size == 1:
+        return sign
+    if size.denominator == 1:
+        return f"{sign}{size}"
+    return f"{sign}\\tfrac{{{size.numerator}}}{{{size.denominator}}}"
