@@ -1,0 +1,104 @@
+"""Command line: ``python -m codegen generate`` and ``python -m codegen verify``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from .catalogue import Entry
+
+CATALOGUE = click.argument(
+    "catalogue",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=Path("operators.toml"),
+)
+OUT = click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("generated"),
+    show_default=True,
+    help="Folder of the generated package.",
+)
+
+
+@click.group()
+@click.version_option(package_name="exactconv")
+def main() -> None:
+    """Emit kernels for the operators of a catalogue, and check them."""
+
+
+@main.command()
+@CATALOGUE
+@OUT
+@click.option("--dry-run", is_flag=True, help="Say what would change, write nothing.")
+def generate(catalogue: Path, out: Path, dry_run: bool) -> None:
+    """Write the kernels of CATALOGUE, build them, and compare each with its matrix."""
+    from .generate import differences, write
+
+    entries, files = _emitted(catalogue)
+    if dry_run:
+        click.echo("\n".join(differences(out, files)) or "nothing would change")
+        return
+    write(out, files)
+    click.echo(f"{len(entries)} operators, {len(files)} files in {out}/")
+    sys.exit(0 if _judged(entries) else 1)
+
+
+@main.command()
+@CATALOGUE
+@OUT
+def verify(catalogue: Path, out: Path) -> None:
+    """Check that the package is what CATALOGUE says, byte for byte, and its kernels exact."""
+    from .generate import differences
+
+    entries, files = _emitted(catalogue)
+    changed = differences(out, files)
+    for path in changed:
+        click.echo(f"differs: {out / path}", err=True)
+    if changed:
+        click.echo(f"{len(changed)} files differ; `make generate` writes them anew", err=True)
+    sys.exit(0 if _judged(entries) and not changed else 1)
+
+
+def _emitted(catalogue: Path) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """The entries and the files of the package; exit code 2 for a catalogue that is wrong."""
+    from .catalogue import CatalogueError, read_catalogue
+    from .generate import entry_files, package_files
+
+    try:
+        entries = read_catalogue(catalogue)
+    except CatalogueError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    files = dict(package_files())
+    with click.progressbar(entries, label="emit   ", file=sys.stderr) as bar:
+        for entry in bar:
+            files.update(entry_files(entry))
+    return entries, files
+
+
+def _judged(entries: Sequence[Entry]) -> bool:
+    """Build and compare all kernels, print the table; whether all are exact."""
+    from .report import judge, prepare, table
+
+    obstacle = prepare(entries)
+    targets = ("numpy", "c") if obstacle is None else ("numpy",)
+    with click.progressbar(
+        judge(entries, targets), length=len(entries), label="compare", file=sys.stderr
+    ) as bar:
+        verdicts = list(bar)
+    click.echo(table(verdicts))
+    if obstacle is not None:
+        click.echo(f"C kernels were written but not built: {obstacle}", err=True)
+    exact = sum(verdict.exact for verdict in verdicts)
+    click.echo(f"{exact} of {len(verdicts)} operators exact in {' and '.join(targets)}")
+    return exact == len(verdicts)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m codegen")

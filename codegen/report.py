@@ -1,0 +1,76 @@
+"""The table that ends a generation: operator, sizes, cost, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ._runtime import CompileError
+from .build import build, c_sources, compile_libraries
+from .catalogue import Entry
+from .exactness import mismatches
+
+JUDGED_IN = "int64"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of one operator's kernels: an empty tuple of faults is an exact kernel."""
+
+    entry: Entry
+    faults: dict[str, tuple[str, ...]]
+
+    @property
+    def exact(self) -> bool:
+        return not any(self.faults.values())
+
+    def words(self) -> str:
+        return ", ".join(
+            f"{target} {'exact' if not wrong else 'WRONG: ' + ' '.join(wrong)}"
+            for target, wrong in self.faults.items()
+        )
+
+
+def prepare(entries: Sequence[Entry]) -> str | None:
+    """Compile all C kernels side by side; what stands in the way, or None."""
+    try:
+        compile_libraries([(c_sources(e.op, e.name), "int64_t") for e in entries])
+    except CompileError as error:
+        return str(error)
+    return None
+
+
+def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]:
+    """Build each kernel for integers and compare it with its matrix."""
+    for entry in entries:
+        faults = {}
+        for target in targets:
+            kernel = build(entry.op, target, JUDGED_IN, name=entry.name)
+            faults[target] = tuple(mismatches(kernel, entry.op))
+        yield Verdict(entry, faults)
+
+
+def table(verdicts: Sequence[Verdict]) -> str:
+    """One line for each operator."""
+    rows = [("operator", "sizes", "multiply-adds", "of naive", "verdict")]
+    for verdict in verdicts:
+        op = verdict.entry.op
+        rows.append(
+            (
+                verdict.entry.name,
+                f"{_shape(op.input_shape)} -> {_shape(op.output_shape)}",
+                f"{op.macs:,}",
+                f"{100 * op.macs // op.naive_macs} %",
+                verdict.words(),
+            )
+        )
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return "\n".join(
+        f"{name:<{widths[0]}}  {sizes:<{widths[1]}}  {macs:>{widths[2]}}  {share:>{widths[3]}}  "
+        f"{words}"
+        for name, sizes, macs, share, words in rows
+    )
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape))

@@ -1,0 +1,1 @@
+"""A photograph through the kernels of the catalogue."""
