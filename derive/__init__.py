@@ -6,12 +6,38 @@
 ((4, 16), True)
 """
 
-from .composite import Composite
-from .core.derivation import Derivation, Step
-from .errors import GeometryError
-from .layers import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from .linear_map import LinearMap
-from .operator import Operator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .composite import Composite
+    from .core.derivation import Derivation, Step
+    from .core.sizes import convolution_size, inverse_size, transposed_size
+    from .errors import GeometryError
+    from .layers import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+    from .layers.from_torch import from_torch
+    from .linear_map import LinearMap
+    from .operator import Operator
+
+# where each name lives; imported when it is first used, so that a command line starts at once
+_HOMES = {
+    "Composite": "composite",
+    "Conv1d": "layers",
+    "Conv2d": "layers",
+    "Conv3d": "layers",
+    "ConvTranspose1d": "layers",
+    "ConvTranspose2d": "layers",
+    "ConvTranspose3d": "layers",
+    "Derivation": "core.derivation",
+    "GeometryError": "errors",
+    "LinearMap": "linear_map",
+    "Operator": "operator",
+    "Step": "core.derivation",
+    "convolution_size": "core.sizes",
+    "from_torch": "layers.from_torch",
+    "inverse_size": "core.sizes",
+    "transposed_size": "core.sizes",
+}
 
 __all__ = [
     "Composite",
@@ -26,4 +52,20 @@ __all__ = [
     "LinearMap",
     "Operator",
     "Step",
+    "convolution_size",
+    "from_torch",
+    "inverse_size",
+    "transposed_size",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

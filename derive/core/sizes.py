@@ -143,7 +143,8 @@ def transposed_size() -> Derivation:
             "with u = 1, a convolution maps all these sizes back to one, and o picks among them",
         ),
     )
-    return Derivation("output size of a transposed convolution", steps, formula, adjoint.conditions)
+    conditions = (sympy.Ge(OUTPUT_PADDING, 0),)  # from o = s on, no convolution leads back
+    return Derivation("output size of a transposed convolution", steps, formula, conditions)
 
 
 class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]
