@@ -9,7 +9,7 @@ depends on the number of taps and border rows, never on the size of the axis.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -147,20 +147,27 @@ class Axis:
 
 def disjoint(strands: Iterable[Strand], step: int, advance: int) -> tuple[Strand, ...]:
     """The same sum with each triple in one strand and each strand as long as possible."""
-    lines: dict[tuple[int, int, int], dict[int, Fraction]] = defaultdict(
-        lambda: defaultdict(Fraction)
-    )
+    lines: dict[tuple[int, int, int], list[Strand]] = defaultdict(list)
     for strand in strands:
         q, phase = divmod(strand.y, step)
-        jumps = lines[phase, strand.tap, strand.x - advance * q]
+        lines[phase, strand.tap, strand.x - advance * q].append(strand)
+    result: list[Strand] = []
+    for line in lines.values():
+        result += line if len(line) == 1 else _summed(line, step, advance)
+    return tuple(sorted(result))
+
+
+def _summed(line: Sequence[Strand], step: int, advance: int) -> Iterator[Strand]:
+    """The sum of strands of one line, cut where its coefficient changes."""
+    first = min(line)
+    jumps: dict[int, Fraction] = defaultdict(Fraction)
+    for strand in line:
+        q = (strand.y - first.y) // step
         jumps[q] += strand.coefficient
         jumps[q + strand.count] -= strand.coefficient
-    result = []
-    for (phase, tap, offset), jumps in lines.items():
-        value, begin = Fraction(0), 0
-        for q in sorted(q for q, jump in jumps.items() if jump):
-            if value:
-                x = offset + advance * begin
-                result.append(Strand(phase + step * begin, tap, x, q - begin, value))
-            value, begin = value + jumps[q], q
-    return tuple(sorted(result))
+    value, begin = Fraction(0), 0
+    for q in sorted(q for q, jump in jumps.items() if jump):
+        if value:
+            y, x = first.y + step * begin, first.x + advance * begin
+            yield Strand(y, first.tap, x, q - begin, value)
+        value, begin = value + jumps[q], q

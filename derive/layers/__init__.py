@@ -14,7 +14,9 @@ __all__ = [
     "ConvTranspose1d",
     "ConvTranspose2d",
     "ConvTranspose3d",
+    "Convolution",
     "Layer",
+    "TransposedConvolution",
 ]
 
 
