@@ -85,7 +85,7 @@ def of_transposed(rule: TransposedRule, n: int) -> Array:
     grow = [(max(-rule.before, 0), max(rule.output_padding - rule.after, 0)), (0, 0), (0, 0)]
     crop = max(rule.before, 0), max(rule.after - rule.output_padding, 0)
     grown = np.pad(full, grow)
-    return grown[crop[0] : len(grown) - crop[1]]
+    return grown[crop[0] : max(len(grown) - crop[1], 0)]
 
 
 def of_rule(rule: ConvolutionRule | TransposedRule, n: int) -> Array:

@@ -45,6 +45,9 @@ class AxisRule(Protocol):
     @property
     def values(self) -> dict[sympy.Symbol, int]: ...
 
+    @property
+    def adjoint_values(self) -> dict[sympy.Symbol, int]: ...
+
     def at(self, n: int) -> Axis: ...
 
 
@@ -129,6 +132,10 @@ class ConvolutionRule:
             sizes.UP: self.up,
         }
 
+    @property
+    def adjoint_values(self) -> dict[sympy.Symbol, int]:
+        return self.values
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransposedRule:
@@ -199,6 +206,12 @@ class TransposedRule:
             sizes.OUTPUT_PADDING: self.output_padding,
         }
 
+    @property
+    def adjoint_values(self) -> dict[sympy.Symbol, int]:
+        """Output padding of a stride or more, legal below the dilation, is cropped again."""
+        whole_strides = self.output_padding - self.output_padding % self.stride
+        return {**self.values, sizes.AFTER: self.after - whole_strides}
+
 
 @dataclass(frozen=True, slots=True)
 class AdjointRule:
@@ -237,4 +250,8 @@ class AdjointRule:
 
     @property
     def values(self) -> dict[sympy.Symbol, int]:
+        return self.rule.adjoint_values
+
+    @property
+    def adjoint_values(self) -> dict[sympy.Symbol, int]:
         return self.rule.values
