@@ -1,0 +1,124 @@
+"""The commands of ``python -m derive``: one per layer, made from its constructor's signature."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import click
+
+import derive
+
+from .options import OPTION_TYPES, Several, joined
+
+if TYPE_CHECKING:
+    from .layers import Layer
+    from .operator import Operator
+
+LAYERS = [name for name in derive.__all__ if name.startswith("Conv")]
+FORMATS = ("text", "latex", "json")
+DEFAULTS = {"in_channels": 1, "out_channels": 1}
+
+
+class LayerCommand(click.Command):
+    """A command whose options for several values take all the words that follow them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        several = [o for p in self.params if isinstance(p.type, Several) for o in p.opts]
+        return super().parse_args(ctx, joined(args, several))
+
+
+class Layers(click.Group):
+    """The layers by name; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(map(command_name, LAYERS))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        names = dict(zip(self.list_commands(ctx), LAYERS, strict=True))
+        return layer_command(names[cmd_name]) if cmd_name in names else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Layers"):
+            formatter.write_dl([(command_name(n), f"as torch.nn.{n}") for n in LAYERS])
+
+
+def command_name(layer: str) -> str:
+    """The command of a layer.
+
+    >>> command_name("ConvTranspose2d")
+    'conv-transpose2d'
+    """
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", layer).lower()
+
+
+def layer_command(name: str) -> click.Command:
+    """The command of a layer, its options those of the constructor."""
+    layer = getattr(derive, name)
+    parameters = inspect.signature(layer).parameters.values()
+    options: list[click.Parameter] = [
+        *(_option(parameter, layer.dimensions) for parameter in parameters),
+        click.Option(
+            ["--transpose"], is_flag=True, help="Show the adjoint, the transposed matrix."
+        ),
+        click.Option(
+            ["--format"], type=click.Choice(FORMATS), default=FORMATS[0], show_default=True
+        ),
+    ]
+    words = (inspect.getdoc(layer) or "").partition("\n")[0]
+    return LayerCommand(
+        command_name(name),
+        params=options,
+        callback=partial(_show, layer),
+        help=f"{words}\n\nWithout --input-size the size stays free: formulas, no matrix.",
+    )
+
+
+def _option(parameter: inspect.Parameter, axes: int) -> click.Option:
+    make_type, metavar = OPTION_TYPES[parameter.annotation]
+    name = parameter.name.replace("_", "-")
+    default = DEFAULTS.get(parameter.name, parameter.default)
+    given = {"required": True} if default is parameter.empty else {"default": default}
+    return click.Option(
+        [f"--{name}/--no-{name}" if parameter.annotation == "bool" else f"--{name}"],
+        type=make_type(axes),
+        metavar=metavar,
+        show_default=True,
+        **given,
+    )
+
+
+def _show(layer: type[Layer], *, transpose: bool, format: str, **parameters: Any) -> None:
+    try:
+        op = layer(**parameters)
+        click.echo(_written(op.T if transpose else op, format))
+    except derive.GeometryError as error:
+        click.echo(f"error: {error}", err=True)
+        click.get_current_context().exit(2)
+
+
+def _written(op: Operator, format: str) -> str:
+    if format == "json":
+        from .show.record import record_json
+
+        return record_json(op)
+    if format == "latex":
+        from .show.latex import operator_latex
+
+        return operator_latex(op, steps=True)
+    from .show.text import operator_text
+
+    return operator_text(op, steps=True)
+
+
+@click.command(cls=Layers)
+@click.version_option(package_name="exactconv")
+def main() -> None:
+    """Derive a layer exactly: relation, sizes with every step, shapes, counts, matrix.
+
+    \b
+    python -m derive conv2d --kernel-size 3 --input-size 4 4
+    python -m derive conv-transpose1d --kernel-size 3 --stride 2 --input-size 5 --format latex
+    """
