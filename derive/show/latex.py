@@ -12,10 +12,13 @@ from derive.operator import Operator
 
 from .entries import Term, one_pair, parts_of
 from .facts import axes_alike, multiply_adds, named, overlap_words, size_formula
-from .table import Marks, table
+from .table import Marks, Table, places, table
 
 AMSMATH_COLUMNS = 10  # a bmatrix holds no more of them, an array does
-NORMAL_PRINT = 50  # characters, two for a gap between columns, that a line holds unshrunk
+MOST_ROWS, MOST_COLUMNS = 16, 20
+MOST_OVERLAPS = 6  # lines of them
+LINE = 84  # characters of indices that a line of an article holds
+SMALL_PRINT = "{\\footnotesize\\setlength{\\arraycolsep}{2pt}%%\n%s}"
 MARKS = Marks(zero="0", across=r"\cdots", down=r"\vdots", corner=r"\ddots")
 _SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
@@ -43,9 +46,9 @@ def operator_latex(op: LinearMap, *, steps: bool = False) -> str:
     >>> print(operator_latex(Conv1d(1, 1, 3, padding=2)))
     % Conv1d(1, 1, 3, padding=2)
     \begin{align*}
-    & x = y + t - 2 && \text{relation, axis 0} \\
-    & n_{\mathrm{out}} = n_{\mathrm{in}} + 2 && \text{output size, axis 0} \\
-    & (1, 1, 3) && \text{shape of the weight}
+    & \text{relation, axis 0} && x = y + t - 2 \\
+    & \text{output size, axis 0} && n_{\mathrm{out}} = n_{\mathrm{in}} + 2 \\
+    & \text{shape of the weight} && (1, 1, 3)
     \end{align*}
     """
     parts, fixed = parts_of(op), op.input_size is not None
@@ -59,10 +62,12 @@ def operator_latex(op: LinearMap, *, steps: bool = False) -> str:
         rows += list(_part_rows(part, of_part))
     if fixed:
         rows += list(_whole_rows(op))
-    body = " \\\\\n".join(f"& {formula} && \\text{{{words}}}" for formula, words in rows)
+    body = " \\\\\n".join(f"& {words and _text(words)} && {formula}" for words, formula in rows)
     blocks.append(f"\\begin{{align*}}\n{body}\n\\end{{align*}}")
     if fixed:
-        blocks.append(_display(matrix_latex(op)))
+        cells = _cells(op)
+        display = f"\\begin{{equation*}}\n{_matrix(cells)}\n\\end{{equation*}}"
+        blocks.append(display if _width(cells) <= LINE else SMALL_PRINT % display)
     return "\n".join(blocks)
 
 
@@ -83,48 +88,45 @@ def inline_latex(op: LinearMap) -> str:
     return r",\quad ".join(formulas)
 
 
-Row = tuple[str, str]  # a formula and what it is
+Row = tuple[str, str]  # what it is, and a formula
 
 
 def _part_rows(part: Operator, of_part: str) -> Iterator[Row]:
     for alike in axes_alike(part):
-        equation, _, note = part.rules[alike[0]].equation.partition("  ")
         where = f", {named(alike)}{of_part}"
-        yield equation.replace("*", " "), escaped(f"relation{where} {note}".rstrip())
+        equation, _, note = part.rules[alike[0]].equation.partition("  ")
+        yield f"relation{where}", equation.replace("*", " ") + (note and _text(f" {note}"))
         size = notation.latex(size_formula(part, alike[0]))
         if part.sizes is not None:
             axis = part.axes[alike[0]]
             size += rf" = {axis.n_out} \text{{ for }} n_{{\mathrm{{in}}}} = {axis.n_in}"
-        yield size, f"output size{where}"
-    yield str(part.weight_shape), f"shape of the weight{of_part}"
+        yield f"output size{where}", size
+    yield f"shape of the weight{of_part}", str(part.weight_shape)
 
 
 def _whole_rows(op: LinearMap) -> Iterator[Row]:
-    yield rf"{op.input_shape} \to {op.output_shape}", "shape of the input and of the output"
+    yield "shapes of input and output", rf"{op.input_shape} \to {op.output_shape}"
     macs, naive = multiply_adds(op)
-    yield str(macs), f"multiply-adds; {naive} when every output visits every tap"
-    overlap = "; ".join(overlap_words(op))
-    yield rf"\text{{{overlap}}}", "overlap, for one pair of channels"
+    yield "multiply-adds", rf"{macs} \text{{, naively {naive}}}"
+    words = overlap_words(op)
+    for place in places(len(words), MOST_OVERLAPS):
+        formula = r"\vdots" if place is None else _text(words[place])
+        yield "overlap for one pair of channels" if place == 0 else "", formula
 
 
-def _display(matrix: str) -> str:
-    """A displayed matrix, a wide one in small print."""
-    display = f"\\begin{{equation*}}\n{matrix}\n\\end{{equation*}}"
-    widest = max(_printed(line.replace(" & ", "  ")) for line in matrix.splitlines())
-    if widest <= NORMAL_PRINT:
-        return display
-    return f"{{\\footnotesize\\setlength{{\\arraycolsep}}{{2pt}}%\n{display}}}"
+def _text(words: str) -> str:
+    return f"\\text{{{escaped(words)}}}"
 
 
 def matrix_latex(
-    op: LinearMap, most_rows: int = 16, most_columns: int = 20, width: int = 84
+    op: LinearMap, most_rows: int = MOST_ROWS, most_columns: int = MOST_COLUMNS, width: int = LINE
 ) -> str:
     r"""The matrix of an operator, for mathematics mode; dots where it is larger than asked for.
 
     An entry is a weight by its index in the weight array, kernel indices alone where there is
     one pair of channels; weights of a chain are numbered from the outermost part. Up to ten
     columns it is a bmatrix, which amsmath does not allow to be wider, and an array from there.
-    ``width`` counts printed characters; 84 in small print fill a page.
+    ``width`` counts the printed characters of a line: by default what a page holds in small print.
 
     >>> from derive import Conv1d
     >>> print(matrix_latex(Conv1d(1, 1, 3, input_size=4)))
@@ -133,6 +135,12 @@ def matrix_latex(
     0 & w_{0} & w_{1} & w_{2}
     \end{bmatrix}
     """
+    return _matrix(_cells(op, most_rows, most_columns, width))
+
+
+def _cells(
+    op: LinearMap, most_rows: int = MOST_ROWS, most_columns: int = MOST_COLUMNS, width: int = LINE
+) -> Table:
     parts = parts_of(op)
     names = ["w"] if len(parts) == 1 else [f"w^{{({k})}}" for k in range(len(parts))]
     skipped = [2 if one_pair(part) else 0 for part in parts]
@@ -143,7 +151,7 @@ def matrix_latex(
             f"{name}_{{{','.join(map(str, index[skip:]))}}}" for name, index, skip in factors
         )
 
-    cells = table(
+    return table(
         op,
         spell,
         MARKS,
@@ -152,11 +160,19 @@ def matrix_latex(
         width=width,
         length=_printed,
     )
+
+
+def _matrix(cells: Table) -> str:
     body = " \\\\\n".join(" & ".join(row) for row in cells)
     if len(cells[0]) <= AMSMATH_COLUMNS:
         return f"\\begin{{bmatrix}}\n{body}\n\\end{{bmatrix}}"
     columns = "c" * len(cells[0])
     return f"\\left[\\begin{{array}}{{{columns}}}\n{body}\n\\end{{array}}\\right]"
+
+
+def _width(cells: Table) -> int:
+    """Of a line in normal print, whose gaps are as wide as three characters."""
+    return sum(max(map(_printed, column)) + 3 for column in zip(*cells, strict=True))
 
 
 def _printed(cell: str) -> int:
