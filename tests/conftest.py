@@ -1,0 +1,15 @@
+"""One thread a process, and a cache of compiled kernels that no other run shares."""
+
+import os
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before any library reads it; xdist runs processes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Kernels are built once a run, by whichever worker is first; $EXACTCONV_CACHE is honoured."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    os.environ.setdefault("EXACTCONV_CACHE", str(shared / "kernels"))
