@@ -47,16 +47,15 @@ class Axis:
         """All triples of the relation that lie inside the three ranges.
 
         With g = gcd(up, stride), y = (up/g)*q + r: tap t takes part in phase r when up divides
-        stride*r + dilation*t - pad, and then reads x = (stride/g)*q + that quotient.
+        stride*r + dilation*t - pad (one residue of t), and then reads x = (stride/g)*q + that quotient.
         """
         common = gcd(relation.up, relation.stride)
         step, advance = relation.up // common, relation.stride // common
         strands = []
         for phase in range(min(step, n_out)):
-            for tap in range(n_tap):
+            for tap in relation.taps(phase, n_tap):
                 offset = relation.source(phase, tap)
-                if offset is None:
-                    continue
+                assert offset is not None
                 begin = max(0, -(offset // advance))
                 end = min((n_out - phase - 1) // step, (n_in - 1 - offset) // advance) + 1
                 if begin < end:
