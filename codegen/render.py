@@ -31,7 +31,11 @@ def _products(terms: Iterable[tuple[Affine, Affine]], left: str, right: str) -> 
 
 
 def _plus(place: Affine) -> str:
-    return "" if place == Affine.of(0) else f" + {place}"
+    """What moves a pointer; in brackets where a part would move it before its array."""
+    if place == Affine.of(0):
+        return ""
+    parts = (place.constant, *(coefficient for _, coefficient in place.terms))
+    return f" + {place}" if min(parts) >= 0 else f" + ({place})"
 
 
 @cache
