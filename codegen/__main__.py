@@ -44,7 +44,11 @@ def generate(catalogue: Path, out: Path, dry_run: bool) -> None:
     if dry_run:
         click.echo("\n".join(differences(out, files)) or "nothing would change")
         return
-    write(out, files)
+    try:
+        write(out, files)
+    except OSError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
     click.echo(f"{len(entries)} operators, {len(files)} files in {out}/")
     sys.exit(0 if _judged(entries) else 1)
 
