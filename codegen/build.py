@@ -50,11 +50,11 @@ def build(
         raise ValueError(f"target = {target!r}: allowed is one of {', '.join(TARGETS)}")
     if dtype not in SCALARS:
         raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(SCALARS)}")
+    if not isinstance(op, LinearMap):
+        raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
     if not isinstance(op, Operator):
         raise LoweringError(f"{op!r} has several learned parts; build each of them")
     name = default_name(op) if name is None else name
-    if not name.isidentifier() or not name.isascii():
-        raise ValueError(f"name = {name!r}: allowed is a C identifier")
     if target == "numpy":
         text = emit_numpy(op, name)
         return replace(numpy_kernel(name, text), dtypes=(dtype,), source=text)
