@@ -7,7 +7,7 @@ import inspect
 import keyword
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +50,14 @@ def read_catalogue(path: Path) -> tuple[Entry, ...]:
     """The entries of a catalogue file, in its order."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CatalogueError(f"{path}: {error}") from None
     operators = tables.pop("operator", None)
-    if tables or not isinstance(operators, list):
-        raise CatalogueError(f"{path}: allowed are [[operator]] tables, at least one")
+    problems = [f"{path}: {key}: allowed are only [[operator]] tables" for key in tables]
+    if not isinstance(operators, list) or not operators:
+        problems.append(f"{path}: allowed are [[operator]] tables, at least one")
+        operators = []
     entries: dict[str, Entry] = {}
-    problems = []
     for number, table in enumerate(operators, 1):
         try:
             entry = _entry(table)
@@ -65,7 +66,9 @@ def read_catalogue(path: Path) -> tuple[Entry, ...]:
             entries[entry.name] = entry
         except (CatalogueError, derive.GeometryError) as error:
             label = table.get("name", "") if isinstance(table, dict) else ""
-            problems.append(f"{path} [operator {number} {label!r}] {error}")
+            problems += [
+                f"{path} [operator {number} {label!r}] {p}" for p in str(error).splitlines()
+            ]
     if problems:
         raise CatalogueError("\n".join(problems))
     return tuple(entries.values())
@@ -76,23 +79,28 @@ def _entry(table: Any) -> Entry:
         raise CatalogueError(f"{table!r}: allowed is a table")
     arguments = {key: _tuples(value) for key, value in table.items()}
     name, layer = (arguments.pop(key, None) for key in ("name", "layer"))
+    problems = list(_problems(name, layer, arguments))
+    if problems:
+        raise CatalogueError("\n".join(problems))
+    return Entry(name, LAYERS[layer](**arguments))
+
+
+def _problems(name: Any, layer: Any, arguments: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a table before the layer itself looks at its arguments."""
     reserved = keyword.iskeyword(str(name)) or C_KEYWORD.fullmatch(str(name))
     if not isinstance(name, str) or not NAME.fullmatch(name) or reserved:
-        raise CatalogueError(
-            f"name = {name!r}: allowed is a lower-case C identifier of at most 63 characters"
-        )
-    if layer not in LAYERS:
-        raise CatalogueError(f"layer = {layer!r}: allowed is one of {', '.join(LAYERS)}")
+        yield f"name = {name!r}: allowed is a lower-case C identifier of at most 63 characters"
+    if not isinstance(layer, str) or layer not in LAYERS:
+        yield f"layer = {layer!r}: allowed is one of {', '.join(LAYERS)}"
+        return
     parameters = inspect.signature(LAYERS[layer]).parameters
-    for key in arguments:
-        if key not in parameters:
-            near = difflib.get_close_matches(key, parameters, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise CatalogueError(f"{key}: no parameter of {layer}{hint}")
+    for key in sorted(arguments.keys() - parameters.keys()):
+        near = difflib.get_close_matches(key, parameters, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        yield f"{key}: no parameter of {layer}{hint}"
     required = {n for n, p in parameters.items() if p.default is p.empty} | {"input_size"}
     for key in sorted(required - arguments.keys()):
-        raise CatalogueError(f"{key} is missing")
-    return Entry(name, LAYERS[layer](**arguments))
+        yield f"{key} is missing"
 
 
 def _tuples(value: Any) -> Any:

@@ -60,13 +60,21 @@ class Compiler:
 @cache
 def find_compiler() -> Compiler:
     """$CC, else cc, gcc or clang from the path; CompileError where there is none."""
-    wanted = os.environ.get("CC")
-    names = [shlex.split(wanted)] if wanted else [["cc"], ["gcc"], ["clang"]]
+    names = [["cc"], ["gcc"], ["clang"]]
+    try:
+        wanted = shlex.split(os.environ.get("CC", ""))
+    except ValueError as error:
+        raise CompileError(f"CC = {os.environ['CC']!r}: {error}") from None
+    if wanted:
+        names = [wanted]
     for name in names:
         path = shutil.which(name[0])
         if path is not None:
             command = (path, *name[1:])
-            return Compiler(command, _words([*command, "--version"]), _flags(command))
+            try:
+                return Compiler(command, _words([*command, "--version"]), _flags(command))
+            except OSError as error:
+                raise CompileError(f"{path} does not run: {error}") from None
     raise CompileError(
         f"no C compiler: looked for {', '.join(' '.join(name) for name in names)} on the path. "
         "Install one or set CC; the NumPy kernels need none"
@@ -108,12 +116,12 @@ def _words(arguments: list[str]) -> str:
 
 def cache_folder() -> Path:
     """$EXACTCONV_CACHE, else exactconv in the user's cache folder; private to the user."""
-    root = os.environ.get("EXACTCONV_CACHE")
-    if root is None:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        root = str(Path(base, "exactconv"))
-    folder = Path(root)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(os.environ.get("EXACTCONV_CACHE") or Path(base, "exactconv"))
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise CompileError(f"no cache for libraries: {error}; set EXACTCONV_CACHE") from None
     return folder
 
 
