@@ -46,7 +46,7 @@ def default_name(op: Operator) -> str:
 
     >>> from derive import Conv1d
     >>> default_name(Conv1d(1, 1, 3, input_size=8))
-    'conv1d_e3a9e2f5'
+    'conv1d_82cd3c42'
     """
     kind = "".join(c for c in op.description.split("(")[0].lower() if c.isalnum())
     return f"{kind}_{hashlib.sha256(op.description.encode()).hexdigest()[:8]}"
