@@ -25,9 +25,9 @@ NOT_TORCHS = ("input_dilation", "input_size", "output_size")
 def from_torch(module: Any, input_size: Each | None) -> LinearMap:
     """The operator that a torch module applies; a Sequential becomes a composition.
 
-    ``input_size`` is the size of what goes in, an int for every axis; None leaves it free, which
-    a composition does not allow. The weight stays in the module: ``module.weight`` is what the
-    operator takes, and a composition takes a tuple of them, outermost (last applied) first.
+    ``input_size`` is the size of what goes in, an int for every axis; None leaves it free. The
+    weight stays in the module: ``module.weight`` is what the operator takes, and a composition
+    takes a tuple of them, outermost (last applied) first.
 
     >>> class Conv1d:  # a stand-in: torch's module would do
     ...     __module__ = "torch.nn.modules.conv"
