@@ -134,7 +134,7 @@ def test_other_modules_are_refused_by_name(module: Any, name: str) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(derive.GeometryError, match="allowed is .*(2, 3)"):
+    with pytest.raises(derive.GeometryError, match=r"allowed is .*\(2, 3\)"):
         derive.from_torch(nn.Sequential(nn.Conv1d(1, 2, 1), nn.Conv1d(1, 2, 1)), 3)
     with pytest.raises(derive.GeometryError, match=r"input_size\[0\] = 2"):
         derive.from_torch(nn.Sequential(nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3)), 4)
