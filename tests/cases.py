@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -50,20 +50,26 @@ def batch(rng: Generator, shape: Sequence[int], dtype: DTypeLike = "int64") -> A
 # --- every small layer of one axis -----------------------------------------------------------
 
 
-def exhaustive_1d() -> Iterator[Layer]:
+def exhaustive_1d(chunk: int = 0, chunks: int = 1) -> Iterator[Layer]:
     """Every layer of one channel with n <= 12, k <= 5, s <= 4, d <= 3, p <= 4 that torch accepts.
 
-    Convolutions in all padding modes, transposed ones with every output_padding.
+    Convolutions in all padding modes, transposed ones with every output_padding. With ``chunks``
+    only every so many-th, beginning at ``chunk``, so that several processes can share the work.
     """
-    for n, k, s, d, p in product(range(1, 13), range(1, 6), range(1, 5), range(1, 4), range(5)):
+    for make, words in islice(_small_layers(), chunk, None, chunks):
+        yield make(1, 1, bias=False, **words)
+
+
+def _small_layers() -> Iterator[tuple[type[Layer], dict[str, Any]]]:
+    ranges = range(1, 13), range(1, 6), range(1, 5), range(1, 4), range(5)
+    for n, k, s, d, p in product(*ranges):
+        words = {"kernel_size": k, "stride": s, "padding": p, "dilation": d, "input_size": n}
         for mode in MODES:
             if n + 2 * p > d * (k - 1) and p <= widest(mode, n):
-                yield derive.Conv1d(1, 1, k, s, p, d, bias=False, padding_mode=mode, input_size=n)
+                yield derive.Conv1d, {**words, "padding_mode": mode}
         for extra in range(max(s, d)):
             if (n - 1) * s - 2 * p + d * (k - 1) + extra >= 0:
-                yield derive.ConvTranspose1d(
-                    1, 1, k, s, p, extra, bias=False, dilation=d, input_size=n
-                )
+                yield derive.ConvTranspose1d, {**words, "output_padding": extra}
 
 
 def widest(mode: str, n: int) -> int:

@@ -21,6 +21,7 @@ from derive.layers.transposed import TransposedConvolution
 from tests.definition import NOTHING, padded, spread
 
 torch = pytest.importorskip("torch")
+torch.set_num_threads(1)  # tiny tensors, and tests that already share the cores
 
 Array = NDArray[Any]
 Tensor = Any
@@ -34,13 +35,20 @@ def forward(layer: Layer, x: Array, w: Array, b: Array | None = None) -> Array:
 
 def gradients(layer: Layer, x: Array, w: Array, grad: Array) -> tuple[Array, Array, Array]:
     """The gradients of sum(grad * output) by x, by w and by a bias of the layer."""
-    channels = layer.groups * layer.channels_out
-    leaves = [_tensor(x), _tensor(w), torch.zeros(channels, dtype=torch.float64)]
-    for leaf in leaves:
-        leaf.requires_grad_()
+    _, *found = forward_and_gradients(layer, x, w, None, grad)
+    return tuple(found)
+
+
+def forward_and_gradients(
+    layer: Layer, x: Array, w: Array, b: Array | None, grad: Array
+) -> tuple[Array, Array, Array, Array]:
+    """The output, and the gradients of sum(grad * output) by x, by w and by a bias."""
+    if b is None:
+        b = np.zeros(layer.groups * layer.channels_out)
+    leaves = [_tensor(array).requires_grad_() for array in (x, w, b)]
     y = _call(layer, *leaves)
     by_x, by_w, by_b = torch.autograd.grad(y, leaves, _tensor(grad))
-    return _back(by_x, x), _back(by_w, x), _back(by_b, x)
+    return _back(y, x), _back(by_x, x), _back(by_w, x), _back(by_b, x)
 
 
 def in_torchs_words(layer: Layer) -> bool:
