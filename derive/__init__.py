@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from .core.derivation import Derivation, Step
     from .core.sizes import convolution_size, inverse_size, transposed_size
     from .errors import GeometryError
-    from .layers import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+    from .layers import (
+        Conv1d,
+        Conv2d,
+        Conv3d,
+        ConvTranspose1d,
+        ConvTranspose2d,
+        ConvTranspose3d,
+        Interpolate,
+        Pad,
+    )
     from .layers.from_torch import from_torch
     from .linear_map import LinearMap
     from .operator import Operator
@@ -30,8 +39,10 @@ _HOMES = {
     "ConvTranspose3d": "layers",
     "Derivation": "core.derivation",
     "GeometryError": "errors",
+    "Interpolate": "layers",
     "LinearMap": "linear_map",
     "Operator": "operator",
+    "Pad": "layers",
     "Step": "core.derivation",
     "convolution_size": "core.sizes",
     "from_torch": "layers.from_torch",
@@ -49,8 +60,10 @@ __all__ = [
     "ConvTranspose3d",
     "Derivation",
     "GeometryError",
+    "Interpolate",
     "LinearMap",
     "Operator",
+    "Pad",
     "Step",
     "convolution_size",
     "from_torch",

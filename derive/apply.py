@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import product
 from math import prod
+from numbers import Rational
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,16 @@ def reference(form: TrilinearForm, x: Array, weight: ArrayLike, bias: ArrayLike 
             y[:, group][..., *at_y] += x[:, group][..., *at_x] @ kernel[group].T
     y = y.reshape(len(x), *form.output_shape)
     y = y + addend.astype(working).reshape(-1, *(1 for _ in form.axes))
-    return y if dtype == working else _narrowed(y, dtype)
+    return y if dtype == working or _broken(y) else _narrowed(y, dtype)
 
 
 def _grouped(form: TrilinearForm, x: Array) -> Array:
     return x.reshape(len(x), form.groups, form.channels_in, *form.input_shape[1:])
+
+
+def _broken(y: Array) -> bool:
+    """Whether there are fractions among exact values."""
+    return any(isinstance(value, Rational) and value.denominator != 1 for value in y.flat)
 
 
 def _narrowed(y: Array, dtype: np.dtype[Any]) -> Array:

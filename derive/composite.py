@@ -14,13 +14,87 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
 from .core.axis import Axis
+from .core.rules import ChainRule
 from .errors import GeometryError
 from .linear_map import LinearMap
 from .operator import Operator
 
 
+def chain(outer: LinearMap, inner: LinearMap) -> LinearMap:
+    """``outer @ inner``; parts next to each other that learn no more than one weight are fused."""
+    if isinstance(inner, Composite) and _fuses(outer, inner.outer):
+        return chain(chain(outer, inner.outer), inner.inner)
+    if isinstance(outer, Composite) and _fuses(outer.inner, inner):
+        return chain(outer.outer, chain(outer.inner, inner))
+    if isinstance(outer, Operator) and isinstance(inner, Operator) and _fuses(outer, inner):
+        return _fused(outer, inner)
+    return Composite(outer, inner)
+
+
+def _fuses(outer: LinearMap, inner: LinearMap) -> bool:
+    sides = (outer, inner)
+    return not all(isinstance(side, Composite) or _learned(side) for side in sides)
+
+
+def _learned(side: LinearMap) -> bool:
+    return isinstance(side, Operator) and side.learned
+
+
+def _fused(outer: Operator, inner: Operator) -> Operator:
+    """One operator of both: their axes composed, the channels of the part that learns."""
+    _check_fit(outer, inner)
+    part = outer if outer.learned else inner
+    if (
+        inner.bias
+        and outer.sizes is not None
+        and any(sum_ != 1 for axis in outer.axes for sum_ in axis.row_sums())
+    ):
+        raise GeometryError(
+            f"bias = True in {inner!r}: allowed is False, since {outer!r} does not keep constants"
+        )
+    betweens = (None,) * len(outer.rules) if outer.sizes is None else outer.sizes
+    return Operator(
+        f"{outer!r} @ {inner!r}",
+        [ChainRule(*each) for each in zip(outer.rules, inner.rules, betweens, strict=True)],
+        groups=part.groups,
+        channels_in=part.channels_in,
+        channels_out=part.channels_out,
+        output_leads=part.output_leads,
+        bias=part.bias,
+        sizes=inner.sizes,
+        learned=part.learned,
+    )
+
+
+def _keeps_constants(op: Operator) -> bool:
+    """Whether every row of every axis adds up to 1."""
+    sizes = [rule.settled for rule in op.rules] if op.sizes is None else op.sizes
+    axes = (rule.at(n) for rule, n in zip(op.rules, sizes, strict=True))
+    return all(axis.row_sums() == {1} for axis in axes)
+
+
+def _check_fit(outer: LinearMap, inner: LinearMap) -> None:
+    """GeometryError unless the outer one takes what the inner one puts out."""
+    takes: tuple[int, ...]
+    gives: tuple[int, ...]
+    if outer.input_size is None or inner.output_size is None:
+        free = [side for side in (outer, inner) if side.input_size is None]
+        if len(free) == 1:
+            raise GeometryError(
+                f"input_size = None in {free[0]!r}: allowed is a size, as the other one has"
+            )
+        takes, gives = outer.channels[:1], inner.channels[1:]
+    else:
+        takes, gives = outer.input_shape, inner.output_shape
+    if takes != gives:
+        raise GeometryError(
+            f"{outer!r} @ {inner!r}: the outer one takes {takes}; allowed is what the inner one "
+            f"gives, {gives}"
+        )
+
+
 class Composite(LinearMap):
-    """``outer @ inner``: inner first. Weights and biases are tuples, outermost first.
+    """A chain of several learned parts. Weights and biases are tuples, outermost first.
 
     >>> from derive import Conv1d
     >>> smooth = Conv1d(1, 1, 3, bias=False, input_size=8)
@@ -29,11 +103,7 @@ class Composite(LinearMap):
     """
 
     def __init__(self, outer: LinearMap, inner: LinearMap) -> None:
-        if outer.input_shape != inner.output_shape:
-            raise GeometryError(
-                f"{outer!r} @ {inner!r}: the outer input_shape is {outer.input_shape}; allowed "
-                f"is the inner output_shape {inner.output_shape}"
-            )
+        _check_fit(outer, inner)
         self.outer, self.inner = outer, inner
 
     def __repr__(self) -> str:
@@ -70,9 +140,13 @@ class Composite(LinearMap):
         return self.outer.output_shape
 
     @property
+    def channels(self) -> tuple[int, int]:
+        return self.inner.channels[0], self.outer.channels[1]
+
+    @property
     def weight_shape(self) -> tuple[tuple[int, ...], ...]:
         """The weight shape of each part, outermost first."""
-        return tuple(part.weight_shape for part in self.parts)
+        return tuple(part.form.weight_shape for part in self.parts)
 
     @property
     def bias_shape(self) -> tuple[tuple[int, ...] | None, ...]:
@@ -109,7 +183,7 @@ class Composite(LinearMap):
             result = result * factor
         return sympy.ImmutableSparseMatrix(result.expand())
 
-    def rows(self, lo: int, hi: int, weight: Any, dtype: DTypeLike = "float64") -> csr_array:
+    def rows(self, lo: int, hi: int, weight: Any = None, dtype: DTypeLike = "float64") -> csr_array:
         first, *weights = self._each("weight", weight)
         result = self.parts[0].rows(lo, hi, first, dtype)
         for part, w in zip(self.parts[1:], weights, strict=True):
@@ -117,7 +191,7 @@ class Composite(LinearMap):
         result.sort_indices()
         return result
 
-    def apply(self, x: ArrayLike, weight: Any, bias: Any = None) -> NDArray[Any]:
+    def apply(self, x: ArrayLike, weight: Any = None, bias: Any = None) -> NDArray[Any]:
         """The parts one after the other; ``bias`` is None or one entry per part."""
         weights = self._each("weight", weight)
         biases = [None] * len(self.parts) if bias is None else self._each("bias", bias)
@@ -126,7 +200,7 @@ class Composite(LinearMap):
             y = part.apply(y, w, b)
         return y
 
-    def linear_operator(self, weight: Any) -> LinearOperator:
+    def linear_operator(self, weight: Any = None) -> LinearOperator:
         weights = self._each("weight", weight)
         factors = [p.linear_operator(w) for p, w in zip(self.parts, weights, strict=True)]
         result = factors[0]

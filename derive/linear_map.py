@@ -24,7 +24,8 @@ Position = tuple[int, ...]
 class LinearMap(ABC):
     """A linear map from (channels, *positions) to the same, given its weight.
 
-    ``weight`` is the array of ``weight_shape``; a composite takes a tuple, outermost first.
+    ``weight`` is the array of ``weight_shape``, None where nothing is learned; a chain of several
+    learned parts takes a tuple, outermost first.
     """
 
     @property
@@ -44,6 +45,11 @@ class LinearMap(ABC):
 
     @property
     @abstractmethod
+    def channels(self) -> tuple[int, int]:
+        """Input and output channels."""
+
+    @property
+    @abstractmethod
     def nnz(self) -> int:
         """Number of structural entries of the matrix, predicted before anything is built."""
 
@@ -57,15 +63,15 @@ class LinearMap(ABC):
         """The exact matrix, prod(output_shape) x prod(input_shape)."""
 
     @abstractmethod
-    def rows(self, lo: int, hi: int, weight: Any, dtype: DTypeLike = "float64") -> csr_array:
+    def rows(self, lo: int, hi: int, weight: Any = None, dtype: DTypeLike = "float64") -> csr_array:
         """Rows lo..hi of ``sparse(weight)``, built alone."""
 
     @abstractmethod
-    def apply(self, x: ArrayLike, weight: Any, bias: Any = None) -> NDArray[Any]:
+    def apply(self, x: ArrayLike, weight: Any = None, bias: Any = None) -> NDArray[Any]:
         """The operator on ``x``: (batch, *input_shape) or input_shape."""
 
     @abstractmethod
-    def linear_operator(self, weight: Any) -> LinearOperator:
+    def linear_operator(self, weight: Any = None) -> LinearOperator:
         """A matrix-free SciPy LinearOperator with its true adjoint."""
 
     @property
@@ -78,7 +84,7 @@ class LinearMap(ABC):
         """Positions along each axis of the output; None while the input size is free."""
         return self.output_shape[1:]
 
-    def sparse(self, weight: Any, dtype: DTypeLike = "float64") -> csr_array:
+    def sparse(self, weight: Any = None, dtype: DTypeLike = "float64") -> csr_array:
         """The matrix as a canonical csr_array: sorted indices, no duplicates.
 
         Entries are stored where the operator has them, also where the weight is 0, so
@@ -116,11 +122,9 @@ class LinearMap(ABC):
 
     def __matmul__(self, inner: LinearMap) -> LinearMap:
         """Composition: ``(outer @ inner)`` applies ``inner`` first."""
-        from .composite import Composite
+        from .composite import chain
 
-        if not isinstance(inner, LinearMap):
-            return NotImplemented
-        return Composite(self, inner)
+        return chain(self, inner) if isinstance(inner, LinearMap) else NotImplemented
 
     def latex(self) -> str:
         """The size formula and the matrix, elided when large; for amsmath."""

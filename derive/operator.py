@@ -1,4 +1,4 @@
-"""One learned operator: rules for its axes, channels, groups, and perhaps a size."""
+"""One operator: rules for its axes, channels, groups, and perhaps a size and a learned weight."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from functools import cached_property
 from math import prod
 from typing import Any
 
+import numpy as np
 import sympy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
 from . import apply, matrix, sparse
-from .arguments import integer
+from .arguments import integer, refuse
 from .core.axis import Axis
 from .core.derivation import Derivation, Step
 from .core.form import TrilinearForm
@@ -26,9 +27,11 @@ from .weights import checked, numbers, widened
 
 
 class Operator(LinearMap):
-    """A layer, or the adjoint of one. Immutable; equal when it describes the same operator.
+    """A layer, its adjoint, or a chain with one learned part at most. Immutable.
 
-    ``sizes`` are the free sizes that the rules take (the layer's input size), None if not fixed.
+    Equal when it describes the same operator. ``sizes`` are the free sizes that the rules take
+    (the layer's input size), None if not fixed. An operator that is not ``learned`` takes no
+    weight anywhere.
     """
 
     def __init__(
@@ -42,10 +45,11 @@ class Operator(LinearMap):
         output_leads: bool,
         bias: bool,
         sizes: tuple[int, ...] | None,
+        learned: bool = True,
     ) -> None:
         self.description, self.rules, self.sizes = description, tuple(rules), sizes
         self.groups, self.channels_in, self.channels_out = groups, channels_in, channels_out
-        self.output_leads, self.bias = output_leads, bias
+        self.output_leads, self.bias, self.learned = output_leads, bias, learned
 
     def __repr__(self) -> str:
         return self.description
@@ -59,7 +63,7 @@ class Operator(LinearMap):
     @property
     def _key(self) -> tuple[object, ...]:
         channels = self.groups, self.channels_in, self.channels_out, self.output_leads
-        return self.rules, channels, self.bias, self.sizes
+        return self.rules, channels, self.bias, self.sizes, self.learned
 
     @cached_property
     def form(self) -> TrilinearForm:
@@ -97,8 +101,17 @@ class Operator(LinearMap):
         return self.form.output_shape
 
     @property
-    def weight_shape(self) -> tuple[int, ...]:
-        """torch's: Conv (out, in/groups, *kernel), ConvTranspose (in, out/groups, *kernel)."""
+    def channels(self) -> tuple[int, int]:
+        return self.groups * self.channels_in, self.groups * self.channels_out
+
+    @property
+    def weight_shape(self) -> tuple[int, ...] | None:
+        """torch's: Conv (out, in/groups, *kernel), ConvTranspose (in, out/groups, *kernel).
+
+        None where nothing is learned.
+        """
+        if not self.learned:
+            return None
         leading, other = self.channels_in, self.channels_out
         if self.output_leads:
             leading, other = other, leading
@@ -115,7 +128,7 @@ class Operator(LinearMap):
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of one sample when no zero is multiplied."""
+        """Multiply-adds of one sample when no zero is multiplied and taps are folded."""
         return self.form.macs
 
     @property
@@ -134,7 +147,16 @@ class Operator(LinearMap):
             output_leads=not self.output_leads,
             bias=False,
             sizes=self.sizes,
+            learned=self.learned,
         )
+
+    def weight(self, given: ArrayLike | None, dtype: DTypeLike = "int64") -> ArrayLike:
+        """The weight of the form: the one given, or ones where nothing is learned."""
+        if self.learned and given is None:
+            refuse("weight", None, f"an array of shape {self.weight_shape}")
+        if not self.learned and given is not None:
+            refuse("weight", "given", f"None, since {self.description} learns nothing")
+        return np.ones(self.form.weight_shape, dtype) if given is None else given
 
     def matrix(
         self, weight: ArrayLike | None = None, *, name: str = "w"
@@ -143,20 +165,27 @@ class Operator(LinearMap):
 
         ``weight`` holds ints, Fractions or SymPy numbers in ``weight_shape``.
         """
+        if weight is not None or not self.learned:
+            weight = self.weight(weight)
         return matrix.symbolic_matrix(self.form, weight, name)
 
-    def rows(self, lo: int, hi: int, weight: ArrayLike, dtype: DTypeLike = "float64") -> csr_array:
-        return sparse.compressed_rows(self.form, weight, lo, hi, dtype)
+    def rows(
+        self, lo: int, hi: int, weight: ArrayLike | None = None, dtype: DTypeLike = "float64"
+    ) -> csr_array:
+        return sparse.compressed_rows(self.form, self.weight(weight), lo, hi, dtype)
 
-    def apply(self, x: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None) -> NDArray[Any]:
+    def apply(
+        self, x: ArrayLike, weight: ArrayLike | None = None, bias: ArrayLike | None = None
+    ) -> NDArray[Any]:
         """The operator by its definition, one triple at a time: slow, obvious, exact.
 
-        Integers and Fractions (dtype object) stay exact; integers that would overflow their
-        dtype are refused.
+        Integers and Fractions (dtype object) stay exact, and integers become Fractions where a
+        resize divides them; integers that would overflow their dtype are refused.
         """
         array, batched = self._batched(x)
         self.checked_bias(bias)
-        y = apply.reference(self.form, array, weight, bias)
+        given = self.weight(weight, array.dtype)
+        y = apply.reference(self.form, array, given, bias)
         return y if batched else y[0]
 
     def checked_bias(self, bias: ArrayLike | None) -> None:
@@ -165,8 +194,8 @@ class Operator(LinearMap):
         if shape != self.bias_shape:
             raise GeometryError(f"bias has shape {shape}; this operator takes {self.bias_shape}")
 
-    def linear_operator(self, weight: ArrayLike) -> LinearOperator:
-        array = widened(checked(self.form, weight))
+    def linear_operator(self, weight: ArrayLike | None = None) -> LinearOperator:
+        array = widened(checked(self.form, self.weight(weight, "float64")))
         forward = apply.by_strands(self.form, array)
         adjoint = apply.by_strands(self.form.adjoint, array.conj())
         return LinearOperator(

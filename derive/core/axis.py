@@ -47,7 +47,8 @@ class Axis:
         """All triples of the relation that lie inside the three ranges.
 
         With g = gcd(up, stride), y = (up/g)*q + r: tap t takes part in phase r when up divides
-        stride*r + dilation*t - pad (one residue of t), and then reads x = (stride/g)*q + that quotient.
+        stride*r + dilation*t - pad, which one residue of t does, and then reads
+        x = (stride/g)*q + that quotient.
         """
         common = gcd(relation.up, relation.stride)
         step, advance = relation.up // common, relation.stride // common
@@ -77,6 +78,13 @@ class Axis:
     def triples(self) -> int:
         """Number of (y, t, x) with a nonzero entry: the multiply-adds of one row of channels."""
         return sum(strand.count for strand in self.strands)
+
+    def row_sums(self) -> set[Fraction]:
+        """The sums of coefficients that occur among the outputs: {1} keeps constants."""
+        return {
+            sum((c for tap in run.taps for _, c in tap.weights), start=Fraction(0))
+            for run in self.runs
+        }
 
     def row(self, y: int) -> tuple[tuple[int, int, Fraction], ...]:
         """The (x, tap, coefficient) of output position ``y``, sorted."""

@@ -13,6 +13,7 @@ from functools import cached_property
 from math import prod
 
 from .axis import Axis
+from .folding import worth_folding
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class TrilinearForm:
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of one sample when no zero is multiplied."""
-        return self._channel_pairs * prod(axis.triples for axis in self.axes)
+        """Multiply-adds of one sample when no zero is multiplied and taps are folded."""
+        return self._channel_pairs * prod(
+            axis.nnz if worth_folding(axis) else axis.triples for axis in self.axes
+        )
 
     @property
     def naive_macs(self) -> int:

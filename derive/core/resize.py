@@ -170,3 +170,6 @@ def smooth(kind: str, scale: Fraction, *, aligned: bool, antialias: bool) -> Wei
         relation, kernel = Relation(up=2 * b, stride=2 * a, pad=reach - a + b), plain
     weights = tuple(kernel(Fraction(t - reach, unit)) for t in range(2 * reach + 1))
     return Weighted(relation, weights, clamped=not antialias)
+
+
+BOXES = {"nearest": nearest, "nearest-exact": nearest_exact, "area": area}

@@ -255,3 +255,67 @@ class AdjointRule:
     @property
     def adjoint_values(self) -> dict[sympy.Symbol, int]:
         return self.rule.values
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRule:
+    """One rule after another along an axis; the free size is that of the inner rule.
+
+    ``between`` is the free size of the outer rule, where it is not what the inner one puts out:
+    an adjoint is sized by its output.
+    """
+
+    outer: AxisRule
+    inner: AxisRule
+    between: int | None = None
+
+    @property
+    def n_tap(self) -> int:
+        return self.outer.n_tap * self.inner.n_tap
+
+    @property
+    def equation(self) -> str:
+        """Both relations, the inner first."""
+        return f"{self.inner.equation}, then {self.outer.equation}"
+
+    def _outer(self, n: int) -> Axis:
+        inner = self.inner.at(n)
+        return self.outer.at(inner.n_out if self.between is None else self.between)
+
+    @property
+    def period(self) -> int:
+        """The least number of inner periods that the outer rule sees as whole periods."""
+        n = self.inner.settled
+        growth = self.inner.at(n + self.inner.period).n_out - self.inner.at(n).n_out
+        return self.inner.period * (self.outer.period // gcd(growth, self.outer.period))
+
+    @property
+    def settled(self) -> int:
+        n = self.inner.settled
+        while self.inner.at(n).n_out < 2 * self.outer.settled:
+            n *= 2
+        return 2 * n
+
+    def at(self, n: int) -> Axis:
+        return self._outer(n).after(self.inner.at(n))
+
+    @property
+    def size(self) -> Derivation:
+        return sizes.chained(self.inner.size, self.inner.values, self.outer.size, self.outer.values)
+
+    @property
+    def adjoint_size(self) -> Derivation:
+        return sizes.chained(
+            self.outer.adjoint_size,
+            self.outer.adjoint_values,
+            self.inner.adjoint_size,
+            self.inner.adjoint_values,
+        )
+
+    @property
+    def values(self) -> dict[sympy.Symbol, int]:
+        return {}
+
+    @property
+    def adjoint_values(self) -> dict[sympy.Symbol, int]:
+        return {}

@@ -7,6 +7,7 @@ The formula that a person reads and the function that the program calls are the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import cache
 
 import sympy
@@ -147,6 +148,43 @@ def transposed_size() -> Derivation:
     return Derivation("output size of a transposed convolution", steps, formula, conditions)
 
 
+def chained(
+    first: Derivation,
+    first_values: dict[sympy.Symbol, int],
+    second: Derivation,
+    second_values: dict[sympy.Symbol, int],
+) -> Derivation:
+    """The size that two operators give one after the other, each with its numbers put in."""
+    between = _integer("n_1")
+    inner = sympy.Eq(between, first.formula.rhs.subs(first_values), evaluate=False)
+    outer = sympy.Eq(N_OUT, second.formula.rhs.subs(second_values).subs(N_IN, between))
+    steps = (Step(inner, first.title), Step(outer, second.title))
+    formula = sympy.Eq(N_OUT, outer.rhs.subs(between, inner.rhs), evaluate=False)
+    return Derivation("output size of a chain", steps, formula)
+
+
+@cache
+def resized_size(factor: Fraction | None, fixed: int | None) -> Derivation:
+    """n_out of a resize: floor(n_in * factor), or the size that is given.
+
+    >>> resized_size(Fraction(3, 2), None).formula.rhs.subs(N_IN, 5)
+    7
+    """
+    if factor is None:
+        given = sympy.Eq(N_OUT, sympy.Integer(fixed), evaluate=False)
+        return Derivation("output size of a resize", (Step(given, "the size is given"),), given)
+    formula = sympy.Eq(N_OUT, sympy.floor(N_IN * sympy.Rational(factor)), evaluate=False)
+    step = Step(formula, "as many whole outputs as the factor makes of the input")
+    return Derivation("output size of a resize", (step,), formula)
+
+
+@cache
+def adjoint_of_resized() -> Derivation:
+    """n_out of the adjoint of a resize: any of the sizes that are resized to n_in; it is given."""
+    given = sympy.Eq(N_OUT, N_OUT, evaluate=False)
+    return Derivation("output size of the adjoint of a resize", (Step(given, "given"),), given)
+
+
 class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]
     """Prints floor(a/b) as a//b: exact for integers of any size."""
 
@@ -189,3 +227,12 @@ def transposed(
         transposed_size().formula, N_IN, KERNEL, STRIDE, DILATION, BEFORE, AFTER, OUTPUT_PADDING
     )
     return function(n, kernel, stride, dilation, before, after, output_padding)
+
+
+def resized(n: int, factor: Fraction | None, fixed: int | None) -> int:
+    """Output size of a resize of n positions.
+
+    >>> resized(5, Fraction(3, 2), None)
+    7
+    """
+    return _function(resized_size(factor, fixed).formula, N_IN)(n)

@@ -5,6 +5,8 @@ torch's vocabulary ends here: everything below speaks of rules, axes and channel
 
 from .base import Layer
 from .convolution import Convolution
+from .interpolate import Interpolate
+from .pad import Pad
 from .transposed import TransposedConvolution
 
 __all__ = [
@@ -15,7 +17,9 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Convolution",
+    "Interpolate",
     "Layer",
+    "Pad",
     "TransposedConvolution",
 ]
 

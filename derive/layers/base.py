@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from derive.arguments import Each, Pair, boolean, refuse
 from derive.core.notation import text
+from derive.core.resize_rule import ResizeRule
 from derive.core.rules import ConvolutionRule, TransposedRule
 from derive.errors import GeometryError
 from derive.operator import Operator
@@ -24,13 +25,14 @@ class Layer(Operator):
     def __init__(
         self,
         parameters: Mapping[str, Any],
-        rules: Sequence[ConvolutionRule | TransposedRule],
+        rules: Sequence[ConvolutionRule | TransposedRule | ResizeRule],
         *,
         groups: int,
         channels: Pair,
         output_leads: bool,
         bias: object,
         sizes: tuple[int, ...] | None,
+        learned: bool = True,
     ) -> None:
         for name, count in zip(("in_channels", "out_channels"), channels, strict=True):
             if count % groups:
@@ -49,8 +51,9 @@ class Layer(Operator):
             output_leads=output_leads,
             bias=boolean("bias", bias),
             sizes=sizes,
+            learned=learned,
         )
-        _check_count("in_channels, out_channels, kernel_size", "weight", self.weight_shape)
+        _check_count("in_channels, out_channels, kernel_size", "weight", self.weight_shape or ())
         if sizes is not None:
             self._check_sizes(
                 sizes, [rule.output_size(n) for rule, n in zip(rules, sizes, strict=True)]

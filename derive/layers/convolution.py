@@ -54,7 +54,7 @@ class Convolution(Layer):
         ]
         sizes = None if input_size is None else per_axis("input_size", input_size, axes, 1)
         if sizes is not None:
-            _check_border(rules, sizes)
+            check_border(rules, sizes)
         super().__init__(
             parameters,
             rules,
@@ -84,7 +84,7 @@ def _padding(
     return [(r // 2, r - r // 2) for r in reach]
 
 
-def _check_border(rules: Sequence[ConvolutionRule], sizes: Sequence[int]) -> None:
+def check_border(rules: Sequence[ConvolutionRule], sizes: Sequence[int]) -> None:
     """Reflect and circular padding can only repeat what the input has."""
     for axis, (rule, n) in enumerate(zip(rules, sizes, strict=True)):
         widest = WIDEST[rule.mode]

@@ -132,7 +132,7 @@ class _Name:
 
     def __init__(self, name: str, part: Operator) -> None:
         self.name, self.skipped = name, 2 if one_pair(part) else 0
-        shape = part.weight_shape[self.skipped :]
+        shape = (part.weight_shape or ())[self.skipped :]
         self.short = self.skipped > 0 and name == "w" and (len(shape) == 1 or max(shape) <= 10)
 
     def __call__(self, index: tuple[int, ...]) -> str:

@@ -11,10 +11,14 @@ CHUNKS = range(5)
 PER_CHUNK = range(40)
 
 
-def triples(form: TrilinearForm) -> int:
-    """Multiply-adds, visited one by one on each axis."""
-    counts = [np.count_nonzero(definition.of_axis(axis)) for axis in form.axes]
-    return int(np.prod(counts)) * form.groups * form.channels_in * form.channels_out
+def multiply_adds(form: TrilinearForm) -> int:
+    """Counted on the dense axes: triples, or pairs (y, x) where that saves a quarter."""
+    count = form.groups * form.channels_in * form.channels_out
+    for axis in form.axes:
+        tensor = definition.of_axis(axis)
+        triples, pairs = np.count_nonzero(tensor), np.count_nonzero(tensor.any(axis=1))
+        count *= pairs if 4 * pairs < 3 * triples else triples
+    return count
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
@@ -38,7 +42,7 @@ def test_counts_are_the_matrixs(chunk: int) -> None:
         ones = np.ones(layer.weight_shape, dtype=np.int64)
         matrix = definition.matrix(layer, ones)
         assert layer.nnz == np.count_nonzero(matrix)
-        assert layer.macs == triples(layer.form) == matrix.sum()
+        assert layer.macs == multiply_adds(layer.form) <= matrix.sum()
         taps = np.prod([axis.n_out * axis.n_tap for axis in layer.axes])
         pairs = layer.groups * layer.channels_in * layer.channels_out
         assert layer.naive_macs == taps * pairs >= layer.macs
