@@ -26,6 +26,8 @@ from ._runtime.library import (
 )
 from .emit import default_name, emit_c, emit_header, emit_numpy
 from .errors import LoweringError
+from .exactness import integral
+from .targets.c import folded_numbers
 
 TARGETS = ("numpy", "c")
 
@@ -55,11 +57,21 @@ def build(
     if not isinstance(op, Operator):
         raise LoweringError(f"{op!r} has several learned parts; build each of them")
     name = default_name(op) if name is None else name
+    if dtype == "int64" and not integral(op):
+        raise LoweringError(
+            f"dtype = 'int64': allowed is a float, {op!r} has fractions for weights"
+        )
     if target == "numpy":
         text = emit_numpy(op, name)
         return replace(numpy_kernel(name, text), dtypes=(dtype,), source=text)
     sources = c_sources(op, name)
-    load = c_functions(name, sources, lambda each, scalar: compile_libraries([(each, scalar)])[0])
+    load = c_functions(
+        name,
+        sources,
+        lambda each, scalar: compile_libraries([(each, scalar)])[0],
+        learned=op.learned,
+        folded=folded_numbers(op) if op.learned else 0,
+    )
     load(dtype)
     return Kernel(
         name=name,

@@ -8,34 +8,34 @@ of all taps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 
+from derive.core.folding import fold
 from derive.core.form import TrilinearForm
 
 from .boxes import Box, boxes_of_run, boxes_of_strands
-from .errors import LoweringError
+from .folds import axis_folds
 from .nests import Affine, Call, Correlation, Gather, Loop, Nests, Rows, Update
 
 UNROLL = 16  # taps of a column run that are written out; more become a loop
 
 
 def lower(form: TrilinearForm) -> Nests:
-    """The loop nests of an operator; LoweringError where a coefficient is not 1.
+    """The loop nests of a learned operator, its taps folded where that pays.
 
     >>> from derive import Conv1d
     >>> nests = lower(Conv1d(1, 1, 3, padding=1, input_size=8).form)
     >>> [(str(update.target), update.loops) for update in nests.forward.columns]
     [('0', ()), ('q + 1', (Loop(variable='q', count=6),)), ('7', ())]
     """
-    for axis in form.axes:
-        for strand in axis.strands:
-            if strand.coefficient != 1:
-                raise LoweringError(
-                    f"a tap has the coefficient {strand.coefficient}; kernels are emitted for "
-                    "operators whose coefficients are all 1"
-                )
-    return Nests(_gather(form), _gather(form.adjoint), _correlation(form))
+    foldings = [fold(axis) for axis in form.axes]
+    folded = replace(form, axes=tuple(folding.axis for folding in foldings))
+    taps = form.weight_shape[2:]
+    folds = axis_folds(foldings, taps)
+    pairs = prod(form.weight_shape[:2])
+    return Nests(_gather(folded), _gather(folded.adjoint), _correlation(folded), folds, pairs)
 
 
 def _gather(form: TrilinearForm) -> Gather:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,63 @@ class Correlation:
 
 
 @dataclass(frozen=True, slots=True)
+class Assignment:
+    """``target[...] = sum of coefficient * source[...]`` in its loops."""
+
+    loops: tuple[Loop, ...]
+    target: Affine
+    terms: tuple[tuple[Fraction, Affine], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AxisFold:
+    """Folding along one axis of the weight of one pair of channels, and its transpose.
+
+    ``entries`` numbers go in, ``folded`` come out.
+    """
+
+    axis: int
+    loops: tuple[Loop, ...]
+    entries: int
+    folded: int
+    fold: tuple[Assignment, ...]
+    unfold: tuple[Assignment, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Nests:
-    """The kernels of one operator: three derivatives of its trilinear form."""
+    """The kernels of one learned operator: three derivatives of its trilinear form.
+
+    Their weight is folded by ``folds``, one pair of channels after the other.
+    """
 
     forward: Gather
     input_gradient: Gather
     weight_gradient: Correlation
+    folds: tuple[AxisFold, ...]
+    pairs: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlendedRows:
+    """Output rows at ``y``: ``blends`` (none or one) makes the row that the columns read.
+
+    Where the blend would be one row as it is, the columns read that row at ``x``.
+    """
+
+    loops: tuple[Loop, ...]
+    y: Affine
+    x: Affine
+    blends: tuple[tuple[tuple[Fraction, Affine], ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resample:
+    """y from x without a weight, channel by channel."""
+
+    channels: tuple[Loop, ...]
+    y: Affine
+    x: Affine
+    row_length: int
+    rows: tuple[BlendedRows, ...]
+    columns: tuple[Assignment, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,8 @@ import jinja2
 from jinja2 import meta, nodes
 
 from .nests import Affine
+
+Terms = tuple[tuple[Fraction, Affine], ...]
 
 
 @cache
@@ -22,12 +25,37 @@ def _environment() -> jinja2.Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"products": _products, "plus": _plus}
+    environment.filters |= {
+        "products": _products,
+        "plus": _plus,
+        "weighed": _weighed,
+        "weighed_along": _weighed_along,
+    }
     return environment
 
 
 def _products(terms: Iterable[tuple[Affine, Affine]], left: str, right: str) -> str:
     return " + ".join(f"{left}[{a}] * {right}[{b}]" for a, b in terms)
+
+
+def _weighed(terms: Terms, source: str) -> str:
+    """Sum of coefficient * source[place], 0 where there is none."""
+    parts = [f"{_times(c)}{source}[{place}]" for c, place in terms]
+    return " + ".join(parts) or "0"
+
+
+def _weighed_along(terms: Terms, source: str, variable: str) -> str:
+    """The same with a further variable in every place."""
+    step = Affine.of(0, **{variable: 1})
+    return _weighed(tuple((c, place + step) for c, place in terms), source)
+
+
+def _times(coefficient: Fraction) -> str:
+    if coefficient == 1:
+        return ""
+    if coefficient.denominator == 1:
+        return f"{coefficient.numerator} * "
+    return f"RATIO({coefficient.numerator}, {coefficient.denominator}) * "
 
 
 def _plus(place: Affine) -> str:

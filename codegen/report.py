@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from derive import Operator
+
 from ._runtime import CompileError
+from ._runtime.library import SCALARS
 from .build import build, c_sources, compile_libraries
 from .catalogue import Entry
-from .exactness import mismatches
-
-JUDGED_IN = "int64"
+from .exactness import integral, mismatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Verdict:
         return not any(self.faults.values())
 
     def words(self) -> str:
+        right = "exact" if integral(self.entry.op) else "within rounding"
         return ", ".join(
-            f"{target} {'exact' if not wrong else 'WRONG: ' + ' '.join(wrong)}"
+            f"{target} {right if not wrong else 'WRONG: ' + ' '.join(wrong)}"
             for target, wrong in self.faults.items()
         )
 
@@ -34,10 +36,15 @@ class Verdict:
 def prepare(entries: Sequence[Entry]) -> str | None:
     """Compile all C kernels side by side; what stands in the way, or None."""
     try:
-        compile_libraries([(c_sources(e.op, e.name), "int64_t") for e in entries])
+        compile_libraries([(c_sources(e.op, e.name), SCALARS[_judged_in(e.op)]) for e in entries])
     except CompileError as error:
         return str(error)
     return None
+
+
+def _judged_in(op: Operator) -> str:
+    """Integers where the operator keeps them."""
+    return "int64" if integral(op) else "float64"
 
 
 def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]:
@@ -45,7 +52,7 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
     for entry in entries:
         faults = {}
         for target in targets:
-            kernel = build(entry.op, target, JUDGED_IN, name=entry.name)
+            kernel = build(entry.op, target, _judged_in(entry.op), name=entry.name)
             faults[target] = tuple(mismatches(kernel, entry.op))
         yield Verdict(entry, faults)
 

@@ -27,7 +27,7 @@ class Kernel:
     name: str
     input_shape: Shape
     output_shape: Shape
-    weight_shape: Shape
+    weight_shape: Shape | None
     bias_shape: Shape | None
     macs: int
     naive_macs: int
@@ -35,35 +35,33 @@ class Kernel:
     dtypes: tuple[str, ...] = ("float32", "float64", "int64")
     source: str = ""
 
-    def __call__(self, x: Any, weight: Any, bias: Any = None, out: Any = None) -> Any:
+    def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """Same as ``forward``."""
         return self.forward(x, weight, bias, out)
 
-    def forward(self, x: Any, weight: Any, bias: Any = None, out: Any = None) -> Any:
+    def forward(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """The operator: x (batch, *input_shape) -> (batch, *output_shape)."""
         xs, has_batch = self._batched("x", x, self.input_shape)
-        weights = self._exactly("weight", weight, self.weight_shape)
+        inputs = {"x": xs, **self._weight(weight)}
         if (bias is None) != (self.bias_shape is None):
             allowed = "None" if bias is not None else f"an array of shape {self.bias_shape}"
             raise LayoutError(f"bias is {type(bias).__name__}; allowed is {allowed}")
-        inputs = {"x": xs, "weight": weights}
         if self.bias_shape is not None:
             inputs["bias"] = self._exactly("bias", bias, self.bias_shape)
         shape = (len(xs), *self.output_shape) if has_batch else self.output_shape
         return self._run("forward", x, inputs, shape, out, single=not has_batch)
 
-    def input_gradient(self, grad_output: Any, weight: Any, out: Any = None) -> Any:
+    def input_gradient(self, grad_output: Any, weight: Any = None, out: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (batch, *input_shape)."""
         grads, has_batch = self._batched("grad_output", grad_output, self.output_shape)
-        inputs = {
-            "grad_output": grads,
-            "weight": self._exactly("weight", weight, self.weight_shape),
-        }
+        inputs = {"grad_output": grads, **self._weight(weight)}
         shape = (len(grads), *self.input_shape) if has_batch else self.input_shape
         return self._run("input_gradient", grad_output, inputs, shape, out, single=not has_batch)
 
     def weight_gradient(self, x: Any, grad_output: Any, out: Any = None) -> Any:
         """x and grad_output of one batch -> weight_shape, summed over the batch."""
+        if self.weight_shape is None:
+            raise LayoutError("weight_gradient: this operator learns nothing")
         xs, x_batched = self._batched("x", x, self.input_shape)
         grads, grad_batched = self._batched("grad_output", grad_output, self.output_shape)
         if (x_batched, len(xs)) != (grad_batched, len(grads)):
@@ -76,9 +74,19 @@ class Kernel:
 
     def bias_gradient(self, grad_output: Any, out: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (out channels,): the sum over all else."""
+        if self.weight_shape is None:
+            raise LayoutError("bias_gradient: this operator learns nothing")
         grads, _ = self._batched("grad_output", grad_output, self.output_shape)
         inputs = {"grad_output": grads}
         return self._run("bias_gradient", grad_output, inputs, self.output_shape[:1], out)
+
+    def _weight(self, weight: Any) -> dict[str, Array]:
+        """The weight to pass on, if the operator takes one."""
+        if self.weight_shape is None:
+            if weight is not None:
+                raise LayoutError("weight is given; allowed is None: this operator learns nothing")
+            return {}
+        return {"weight": self._exactly("weight", weight, self.weight_shape)}
 
     @staticmethod
     def _batched(name: str, value: Any, shape: Shape) -> tuple[Array, bool]:

@@ -20,6 +20,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .arrays import Array
 
 SCALARS = {"float32": "float", "float64": "double", "int64": "int64_t"}
@@ -30,6 +32,7 @@ DIRECTIONS = {
     "weight_gradient": 3,
     "bias_gradient": 2,
 }
+WITHOUT_WEIGHT = {"forward": 2, "input_gradient": 2}
 Sources = Mapping[str, str]  # file name -> text, one of them a .c file
 V3_FEATURES = {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
 
@@ -166,15 +169,57 @@ def c_functions(
     name: str,
     sources: Sources,
     compile_sources: Callable[[Sources, str], Path] = compile_library,
+    *,
+    learned: bool = True,
+    folded: int = 0,
 ) -> Callable[[str], Mapping[str, Callable[..., None]]]:
-    """dtype -> the raw functions of kernel ``name``, compiled at first use."""
+    """dtype -> the raw functions of kernel ``name``, compiled at first use.
+
+    Where the kernel takes a weight of ``folded`` numbers, it is folded for every call.
+    """
 
     @cache
     def load(dtype: str) -> Mapping[str, Callable[..., None]]:
         library = ctypes.CDLL(str(compile_sources(sources, SCALARS[dtype])))
-        return {d: raw_function(library, f"{name}_{d}", n) for d, n in DIRECTIONS.items()}
+        pointers = DIRECTIONS if learned else WITHOUT_WEIGHT
+        functions = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
+        return folding(library, name, folded, functions) if folded else functions
 
     return load
+
+
+def folding(
+    library: ctypes.CDLL, name: str, numbers: int, functions: Mapping[str, Callable[..., None]]
+) -> Mapping[str, Callable[..., None]]:
+    """The functions of a kernel of folded weights as functions of the weight itself."""
+    fold, unfold = (_plain_function(library, f"{name}_{d}") for d in ("fold", "unfold"))
+
+    def of_folded(function: Callable[..., None]) -> Callable[..., None]:
+        def call(x: Array, weight: Array, *others: Array) -> None:
+            v = np.empty(numbers, weight.dtype)
+            fold(weight, v)
+            function(x, v, *others)
+
+        return call
+
+    def weight_gradient(x: Array, y: Array, weight: Array) -> None:
+        v = np.empty(numbers, weight.dtype)
+        functions["weight_gradient"](x, y, v)
+        unfold(v, weight)
+
+    return {
+        **functions,
+        "forward": of_folded(functions["forward"]),
+        "input_gradient": of_folded(functions["input_gradient"]),
+        "weight_gradient": weight_gradient,
+    }
+
+
+def _plain_function(library: ctypes.CDLL, symbol: str) -> Callable[[Array, Array], None]:
+    function = library[symbol]
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    function.restype = None
+    return lambda source, target: function(source.ctypes.data, target.ctypes.data)
 
 
 def raw_function(library: ctypes.CDLL, symbol: str, pointers: int) -> Callable[..., None]:

@@ -1,0 +1,21 @@
+"""What differs between targets; what they share is lowered before."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from derive import Operator
+
+
+def kernel_object(op: Operator, name: str, load: str) -> dict[str, Any]:
+    """What the ``Kernel`` at the end of every Python file is told."""
+    return {
+        "name": name,
+        "input_shape": op.input_shape,
+        "output_shape": op.output_shape,
+        "weight_shape": op.weight_shape,
+        "bias_shape": op.bias_shape,
+        "macs": op.macs,
+        "naive_macs": op.naive_macs,
+        "load": load,
+    }

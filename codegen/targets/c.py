@@ -1,0 +1,210 @@
+"""C: the texts of the .c and the .h file, and of the Python face beside them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from codegen.describe import header
+from codegen.lower import lower
+from codegen.nests import AxisFold, Loop, Nests
+from codegen.render import render
+from codegen.resample import resample
+from derive import Operator
+
+from . import kernel_object
+
+SERIAL_WORK = 1 << 17  # multiply-adds below which a parallel region costs more than it saves
+
+ROLES = (
+    "input_gradient is the same page as forward with the roles of x and y exchanged: there x is",
+    "the gradient of the output and y that of the input.",
+)
+CONTRACT = (
+    "Arrays are C-contiguous, the batch first. SCALAR is float unless defined otherwise, alike for",
+    "header and kernel: any arithmetic type serves, float, double and int64_t are tested.",
+    "No allocation, no globals: calls may run side by side. Outputs must not overlap inputs.",
+)
+READ, WRITE = "const SCALAR *restrict", "SCALAR *restrict"
+FORWARD = f"ptrdiff_t batch, {READ} x, {READ} weight,\n    {READ} bias, {WRITE} y"
+WEIGHT_GRADIENT = f"ptrdiff_t batch, {READ} x, {READ} y,\n    {WRITE} weight"
+BIAS_GRADIENT = f"ptrdiff_t batch, {READ} y, {WRITE} bias"
+FOLD, UNFOLD = f"{READ} weight, {WRITE} folded", f"{READ} folded, {WRITE} weight"
+
+
+def _through_weight(x: str, y: str) -> str:
+    return f"ptrdiff_t batch, {READ} {x}, {READ} weight,\n    {WRITE} {y}"
+
+
+def _without_weight(x: str, y: str) -> str:
+    return f"ptrdiff_t batch, {READ} {x}, {WRITE} {y}"
+
+
+def emit_c(op: Operator, name: str) -> str:
+    """The C text: the entry points and their row functions."""
+    comment = _comment([*header(op, name), "", *ROLES])
+    if not op.learned:
+        return _resample(op, name, comment)
+    nests = lower(op.form)
+    gathers = [
+        {
+            "direction": "forward",
+            "nest": nests.forward,
+            "parameters": FORWARD,
+            "start": f"bias ? bias[{nests.forward.bias}] : 0",
+            "pragma": _parallel(op, nests.forward.channels),
+        },
+        {
+            "direction": "input_gradient",
+            "nest": nests.input_gradient,
+            "parameters": _through_weight("x", "y"),
+            "start": "0",
+            "pragma": _parallel(op, nests.input_gradient.channels),
+        },
+    ]
+    correlation = {
+        "nest": nests.weight_gradient,
+        "parameters": WEIGHT_GRADIENT,
+        "pragma": _parallel(op, nests.weight_gradient.channels),
+    }
+    return render(
+        "kernel.c.j2",
+        comment=comment,
+        name=name,
+        folds=_folds(nests),
+        gathers=gathers,
+        correlation=correlation,
+        bias_parameters=BIAS_GRADIENT,
+        output_channels=op.output_shape[0],
+        output_positions=prod(op.output_shape[1:]),
+    )
+
+
+def _resample(op: Operator, name: str, comment: str) -> str:
+    gathers = []
+    for direction, form in (("forward", op.form), ("input_gradient", op.form.adjoint)):
+        nest = resample(form)
+        gathers.append(
+            {
+                "direction": direction,
+                "nest": nest,
+                "parameters": _without_weight("x", "y"),
+                "pragma": _parallel(op, nest.channels),
+            }
+        )
+    return render("resample.c.j2", comment=comment, name=name, gathers=gathers)
+
+
+def _folds(nests: Nests) -> dict[str, Any]:
+    """The steps of folding, and the two entry points that chain them."""
+    steps = nests.folds
+    entries = []
+    if steps:
+        whole, folded = (
+            f"weight + {steps[0].entries}*p",
+            f"folded + {steps[-1].folded}*p",
+        )
+        between = [step.folded for step in steps[:-1]]
+        entries = [
+            _entry("fold", FOLD, steps, whole, folded, between),
+            _entry("unfold", UNFOLD, steps[::-1], folded, whole, between[::-1]),
+        ]
+    return {"steps": steps, "entries": entries, "pairs": nests.pairs}
+
+
+def _entry(
+    direction: str,
+    parameters: str,
+    steps: tuple[AxisFold, ...],
+    source: str,
+    target: str,
+    between: list[int],
+) -> dict[str, Any]:
+    buffers = [{"name": f"part_{i}", "size": size} for i, size in enumerate(between)]
+    places = [source, *(str(buffer["name"]) for buffer in buffers), target]
+    calls = [
+        {"axis": step.axis, "source": places[i], "target": places[i + 1]}
+        for i, step in enumerate(steps)
+    ]
+    return {"direction": direction, "parameters": parameters, "buffers": buffers, "calls": calls}
+
+
+def _comment(lines: list[str]) -> str:
+    return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
+
+
+def _parallel(op: Operator, loops: tuple[Loop, ...]) -> str:
+    """The OpenMP line over the channel loops, for batches with work enough to share."""
+    if not loops:
+        return "    /* one pair of channels: nothing to share between threads */"
+    worth_it = SERIAL_WORK // max(1, op.macs)
+    return (
+        f"#pragma omp parallel for collapse({len(loops)}) schedule(static) if (batch > {worth_it})"
+    )
+
+
+def emit_header(op: Operator, name: str) -> str:
+    """The C header: the contract of the entry points."""
+    return render(
+        "kernel.h.j2",
+        comment=_comment([*header(op, name), "", *CONTRACT]),
+        guard=f"EXACTCONV_{name.upper()}_H",
+        name=name,
+        functions=[
+            {"direction": direction, "parameters": parameters, "comment": comment}
+            for direction, parameters, comment in _entry_points(op)
+        ],
+    )
+
+
+def _entry_points(op: Operator) -> list[tuple[str, str, str]]:
+    """(name, parameters, what it computes) of each function that the header declares."""
+    if not op.learned:
+        return [
+            ("forward", _without_weight("x", "y"), "y = A x"),
+            ("input_gradient", _without_weight("grad_y", "grad_x"), "grad_x = transpose(A) grad_y"),
+        ]
+    folded = lower(op.form).folds
+    points = [
+        (
+            "fold",
+            FOLD,
+            f"folded: what the functions below take as weight, {folded_numbers(op)} numbers",
+        ),
+        ("unfold", UNFOLD, "weight: the gradient, from that of the folded weight"),
+    ]
+    return [
+        *(points if folded else []),
+        ("forward", FORWARD, "y = W x + bias; bias may be NULL"),
+        ("input_gradient", _through_weight("grad_y", "grad_x"), "grad_x = transpose(W) grad_y"),
+        (
+            "weight_gradient",
+            WEIGHT_GRADIENT,
+            "weight = sum over the batch of the products of y (a gradient) and x",
+        ),
+        (
+            "bias_gradient",
+            BIAS_GRADIENT,
+            "bias = sum over the batch and all positions of y (a gradient)",
+        ),
+    ]
+
+
+def folded_numbers(op: Operator) -> int:
+    """Numbers of the folded weight, 0 where nothing is folded."""
+    nests = lower(op.form)
+    return nests.pairs * nests.folds[-1].folded if nests.folds else 0
+
+
+def emit_face(op: Operator, name: str) -> str:
+    """The Python module beside the C file."""
+    arguments = f'"{name}", read_sources(__file__)'
+    if not op.learned:
+        arguments += ", learned=False"
+    elif folded_numbers(op):
+        arguments += f", folded={folded_numbers(op)}"
+    return render(
+        "face.py.j2",
+        docstring="\n".join(header(op, name)),
+        **kernel_object(op, name, f"c_functions({arguments})"),
+    )
