@@ -100,7 +100,7 @@ def _judged(entries: Sequence[Entry]) -> bool:
     if obstacle is not None:
         click.echo(f"C kernels were written but not built: {obstacle}", err=True)
     exact = sum(verdict.exact for verdict in verdicts)
-    click.echo(f"{exact} of {len(verdicts)} operators exact in {' and '.join(targets)}")
+    click.echo(f"{exact} of {len(verdicts)} operators are their matrix in {' and '.join(targets)}")
     return exact == len(verdicts)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import derive
+from derive import Operator
 from derive.layers import Layer
 
 LAYERS: Mapping[str, type[Layer]] = {
@@ -24,6 +25,8 @@ LAYERS: Mapping[str, type[Layer]] = {
         derive.ConvTranspose1d,
         derive.ConvTranspose2d,
         derive.ConvTranspose3d,
+        derive.Interpolate,
+        derive.Pad,
     )
 }
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -43,7 +46,7 @@ class Entry:
     """A named operator of fixed size."""
 
     name: str
-    op: Layer
+    op: Operator
 
 
 def read_catalogue(path: Path) -> tuple[Entry, ...]:
@@ -77,29 +80,52 @@ def read_catalogue(path: Path) -> tuple[Entry, ...]:
 def _entry(table: Any) -> Entry:
     if not isinstance(table, dict):
         raise CatalogueError(f"{table!r}: allowed is a table")
-    arguments = {key: _tuples(value) for key, value in table.items()}
-    name, layer = (arguments.pop(key, None) for key in ("name", "layer"))
-    problems = list(_problems(name, layer, arguments))
+    first = dict(table)
+    name, then = first.pop("name", None), first.pop("then", [])
+    problems = [*_name_problems(name), *_layer_problems(first, sized=True)]
+    if not isinstance(then, list) or not all(isinstance(each, dict) for each in then):
+        problems.append(f"then = {then!r}: allowed is a list of tables, each a layer")
+        then = []
+    for each in then:
+        problems += _layer_problems(each, sized=False)
     if problems:
         raise CatalogueError("\n".join(problems))
-    return Entry(name, LAYERS[layer](**arguments))
+    op: derive.LinearMap = _layer(first)
+    for each in then:
+        op = _layer({**each, "input_size": op.output_size}) @ op
+    if not isinstance(op, Operator):
+        raise CatalogueError("then: allowed is one learned layer in all")
+    return Entry(name, op)
 
 
-def _problems(name: Any, layer: Any, arguments: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with a table before the layer itself looks at its arguments."""
+def _layer(table: Mapping[str, Any]) -> Layer:
+    arguments = {key: _tuples(value) for key, value in table.items() if key != "layer"}
+    return LAYERS[table["layer"]](**arguments)
+
+
+def _name_problems(name: Any) -> Iterator[str]:
     reserved = keyword.iskeyword(str(name)) or C_KEYWORD.fullmatch(str(name))
     if not isinstance(name, str) or not NAME.fullmatch(name) or reserved:
         yield f"name = {name!r}: allowed is a lower-case C identifier of at most 63 characters"
+
+
+def _layer_problems(table: Mapping[str, Any], *, sized: bool) -> Iterator[str]:
+    """What is wrong with a layer before it looks at its arguments itself.
+
+    The first layer of a chain is ``sized``, the next ones take the size that comes to them.
+    """
+    layer = table.get("layer")
     if not isinstance(layer, str) or layer not in LAYERS:
         yield f"layer = {layer!r}: allowed is one of {', '.join(LAYERS)}"
         return
     parameters = inspect.signature(LAYERS[layer]).parameters
-    for key in sorted(arguments.keys() - parameters.keys()):
-        near = difflib.get_close_matches(key, parameters, n=1)
+    known = parameters.keys() - (set() if sized else {"input_size"})
+    for key in sorted(table.keys() - known - {"layer"}):
+        near = difflib.get_close_matches(key, known, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         yield f"{key}: no parameter of {layer}{hint}"
-    required = {n for n, p in parameters.items() if p.default is p.empty} | {"input_size"}
-    for key in sorted(required - arguments.keys()):
+    required = {n for n, p in parameters.items() if p.default is p.empty} - {"input_size"}
+    for key in sorted((required | ({"input_size"} if sized else set())) - table.keys()):
         yield f"{key} is missing"
 
 

@@ -128,13 +128,19 @@ class Operator(LinearMap):
 
     @property
     def macs(self) -> int:
-        """Multiply-adds of one sample when no zero is multiplied and taps are folded."""
-        return self.form.macs
+        """Multiply-adds of one sample when no zero is multiplied and taps are folded.
+
+        Where nothing is learned, one axis after the other.
+        """
+        return self.form.macs if self.learned else self.form.separable_macs
 
     @property
     def naive_macs(self) -> int:
-        """Multiply-adds of one sample when every output visits every tap."""
-        return self.form.naive_macs
+        """Multiply-adds of one sample when every output visits every tap.
+
+        Where nothing is learned, every position of the window that it blends.
+        """
+        return self.form.naive_macs if self.learned else self.form.window_macs
 
     @cached_property
     def T(self) -> Operator:  # noqa: N802

@@ -68,6 +68,20 @@ class TrilinearForm:
         return self._channel_pairs * prod(axis.n_out * axis.n_tap for axis in self.axes)
 
     @property
+    def separable_macs(self) -> int:
+        """Multiply-adds with fixed weights: rows blended by the outer axes, then the columns."""
+        *outer, column = self.axes
+        rows = prod(axis.n_out for axis in outer)
+        blended = prod(axis.nnz for axis in outer) * column.n_in if outer else 0
+        return self._channel_pairs * (blended + rows * column.nnz)
+
+    @property
+    def window_macs(self) -> int:
+        """Multiply-adds with fixed weights when every output blends the widest window."""
+        widest = (max(len(run.taps) for run in axis.runs) * axis.n_out for axis in self.axes)
+        return self._channel_pairs * prod(widest)
+
+    @property
     def _channel_pairs(self) -> int:
         return self.groups * self.channels_in * self.channels_out
 

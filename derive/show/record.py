@@ -10,7 +10,7 @@ from derive.operator import Operator
 
 from .facts import overlap_counts, size_formula
 
-LARGEST_MATRIX = 10_000  # nonzero entries that a record holds
+LARGEST_MATRIX = 4_096  # nonzero entries that a record holds
 
 
 def record(op: Operator) -> dict[str, Any]:

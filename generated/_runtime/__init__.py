@@ -1,0 +1,11 @@
+# Copied by `python -m codegen` from codegen/_runtime; edit it there.
+"""What a generated kernel needs at run time: NumPy and the standard library, nothing else.
+
+The generator copies this folder beside the kernels, so that they run without it.
+"""
+
+from .arrays import LayoutError
+from .kernel import Kernel
+from .library import CompileError, c_functions, read_sources
+
+__all__ = ["CompileError", "Kernel", "LayoutError", "c_functions", "read_sources"]

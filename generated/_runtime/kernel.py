@@ -1,0 +1,121 @@
+# Copied by `python -m codegen` from codegen/_runtime; edit it there.
+"""A kernel as its user sees it: four checked functions over raw ones of one dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import arrays
+from .arrays import Array, LayoutError, Shape
+
+# a raw function takes arrays that have been checked: the inputs, then the one to write
+Raw = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One operator, specialised: sizes are constants, the batch is free.
+
+    Arrays are NumPy's or torch's (CPU), of one dtype among ``dtypes``; the result is of the kind
+    of the first one. All functions take ``(batch, *shape)``, or one sample without the batch.
+    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing is kept.
+    """
+
+    name: str
+    input_shape: Shape
+    output_shape: Shape
+    weight_shape: Shape | None
+    bias_shape: Shape | None
+    macs: int
+    naive_macs: int
+    load: Callable[[str], Mapping[str, Raw]]
+    dtypes: tuple[str, ...] = ("float32", "float64", "int64")
+    source: str = ""
+
+    def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
+        """Same as ``forward``."""
+        return self.forward(x, weight, bias, out)
+
+    def forward(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
+        """The operator: x (batch, *input_shape) -> (batch, *output_shape)."""
+        xs, has_batch = self._batched("x", x, self.input_shape)
+        inputs = {"x": xs, **self._weight(weight)}
+        if (bias is None) != (self.bias_shape is None):
+            allowed = "None" if bias is not None else f"an array of shape {self.bias_shape}"
+            raise LayoutError(f"bias is {type(bias).__name__}; allowed is {allowed}")
+        if self.bias_shape is not None:
+            inputs["bias"] = self._exactly("bias", bias, self.bias_shape)
+        shape = (len(xs), *self.output_shape) if has_batch else self.output_shape
+        return self._run("forward", x, inputs, shape, out, single=not has_batch)
+
+    def input_gradient(self, grad_output: Any, weight: Any = None, out: Any = None) -> Any:
+        """grad_output (batch, *output_shape) -> (batch, *input_shape)."""
+        grads, has_batch = self._batched("grad_output", grad_output, self.output_shape)
+        inputs = {"grad_output": grads, **self._weight(weight)}
+        shape = (len(grads), *self.input_shape) if has_batch else self.input_shape
+        return self._run("input_gradient", grad_output, inputs, shape, out, single=not has_batch)
+
+    def weight_gradient(self, x: Any, grad_output: Any, out: Any = None) -> Any:
+        """x and grad_output of one batch -> weight_shape, summed over the batch."""
+        if self.weight_shape is None:
+            raise LayoutError("weight_gradient: this operator learns nothing")
+        xs, x_batched = self._batched("x", x, self.input_shape)
+        grads, grad_batched = self._batched("grad_output", grad_output, self.output_shape)
+        if (x_batched, len(xs)) != (grad_batched, len(grads)):
+            batch = len(xs) if x_batched else "without a batch"
+            raise LayoutError(
+                f"grad_output has shape {np.shape(grad_output)}; allowed is the batch of x: {batch}"
+            )
+        inputs = {"x": xs, "grad_output": grads}
+        return self._run("weight_gradient", x, inputs, self.weight_shape, out)
+
+    def bias_gradient(self, grad_output: Any, out: Any = None) -> Any:
+        """grad_output (batch, *output_shape) -> (out channels,): the sum over all else."""
+        if self.weight_shape is None:
+            raise LayoutError("bias_gradient: this operator learns nothing")
+        grads, _ = self._batched("grad_output", grad_output, self.output_shape)
+        inputs = {"grad_output": grads}
+        return self._run("bias_gradient", grad_output, inputs, self.output_shape[:1], out)
+
+    def _weight(self, weight: Any) -> dict[str, Array]:
+        """The weight to pass on, if the operator takes one."""
+        if self.weight_shape is None:
+            if weight is not None:
+                raise LayoutError("weight is given; allowed is None: this operator learns nothing")
+            return {}
+        return {"weight": self._exactly("weight", weight, self.weight_shape)}
+
+    @staticmethod
+    def _batched(name: str, value: Any, shape: Shape) -> tuple[Array, bool]:
+        return arrays.batched(name, arrays.as_array(name, value), shape)
+
+    @staticmethod
+    def _exactly(name: str, value: Any, shape: Shape) -> Array:
+        array = arrays.as_array(name, value)
+        arrays.check_shape(name, array, shape)
+        return array
+
+    def _run(
+        self,
+        direction: str,
+        first: Any,
+        inputs: Mapping[str, Array],
+        shape: Shape,
+        out: Any,
+        *,
+        single: bool = False,
+    ) -> Any:
+        """Check what is left to check, make room for the result and call the raw function."""
+        allowed = [np.dtype(name) for name in self.dtypes]
+        for name, array in inputs.items():
+            arrays.check_dtype(name, array, allowed)
+            allowed = [array.dtype]  # all of the first one's
+        dtype = allowed[0]
+        written = arrays.output("out", out, shape, dtype, list(inputs.values()))
+        ready = [arrays.contiguous(name, array) for name, array in inputs.items()]
+        self.load(dtype.name)[direction](*ready, written[None] if single else written)
+        return arrays.like(first, written) if out is None else out
