@@ -163,4 +163,4 @@ def test_a_large_layer_is_shown_at_once() -> None:
         )
         assert result.exit_code == 0
         assert len(result.stdout) < 10_000
-    assert time.perf_counter() - begin < 3
+    assert time.perf_counter() - begin < 10

@@ -6,12 +6,19 @@ import re
 
 import sympy
 
+import derive
 from derive.linear_map import LinearMap
 from derive.show.entries import one_pair, parts_of
 
 Entries = dict[tuple[int, int], sympy.Expr]
 
 WHOLE = 10**9  # rows, columns and characters: more than any matrix here has
+
+
+def small(op: derive.Operator) -> list[derive.LinearMap]:
+    """The operator, its adjoint and the chain of both, as far as SymPy has them in no time."""
+    found: list[derive.LinearMap] = [op, op.T] if op.nnz <= 400 else []
+    return [*found, op.T @ op] if op.nnz * op.channels_out <= 120 else found
 
 
 def entries(rows: list[list[str]], op: LinearMap, weight: str, zero: str) -> Entries:
