@@ -71,9 +71,11 @@ class TrilinearForm:
     def separable_macs(self) -> int:
         """Multiply-adds with fixed weights: rows blended by the outer axes, then the columns."""
         *outer, column = self.axes
+        reads = [axis.nnz for axis in outer]
+        copied = [sum(run.count for run in axis.runs if run.copies) for axis in outer]
+        blended = prod(reads) - prod(copied)  # a row that is one input row is not blended
         rows = prod(axis.n_out for axis in outer)
-        blended = prod(axis.nnz for axis in outer) * column.n_in if outer else 0
-        return self._channel_pairs * (blended + rows * column.nnz)
+        return self._channel_pairs * (blended * column.n_in + rows * column.nnz)
 
     @property
     def window_macs(self) -> int:

@@ -47,6 +47,11 @@ class Run:
     advance: int
     taps: tuple[Tap, ...]
 
+    @property
+    def copies(self) -> bool:
+        """Whether each output is one input, with the weight 1 of a single tap."""
+        return [tap.weights for tap in self.taps] == [((0, Fraction(1)),)]
+
 
 def sweep(strands: Sequence[Strand], n_out: int, step: int, advance: int) -> tuple[Run, ...]:
     """Sort output positions into runs: within a phase, cut where a strand begins or ends."""
