@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator
 
 from .core.axis import Axis
-from .core.rules import ChainRule
+from .core.rules import ChainRule, sized_by_output
 from .errors import GeometryError
 from .linear_map import LinearMap
 from .operator import Operator
@@ -44,18 +44,13 @@ def _fused(outer: Operator, inner: Operator) -> Operator:
     """One operator of both: their axes composed, the channels of the part that learns."""
     _check_fit(outer, inner)
     part = outer if outer.learned else inner
-    if (
-        inner.bias
-        and outer.sizes is not None
-        and any(sum_ != 1 for axis in outer.axes for sum_ in axis.row_sums())
-    ):
+    if inner.bias and not _keeps_constants(outer):
         raise GeometryError(
             f"bias = True in {inner!r}: allowed is False, since {outer!r} does not keep constants"
         )
-    betweens = (None,) * len(outer.rules) if outer.sizes is None else outer.sizes
     return Operator(
         f"{outer!r} @ {inner!r}",
-        [ChainRule(*each) for each in zip(outer.rules, inner.rules, betweens, strict=True)],
+        _chained(outer, inner),
         groups=part.groups,
         channels_in=part.channels_in,
         channels_out=part.channels_out,
@@ -64,6 +59,21 @@ def _fused(outer: Operator, inner: Operator) -> Operator:
         sizes=inner.sizes,
         learned=part.learned,
     )
+
+
+def _chained(outer: Operator, inner: Operator) -> list[ChainRule]:
+    """The rules of both, axis by axis; an adjoint has to know the size that it puts out."""
+    if outer.sizes is not None:
+        pairs = zip(outer.rules, outer.sizes, strict=True)
+        betweens = [n if sized_by_output(rule) else None for rule, n in pairs]
+    elif any(map(sized_by_output, outer.rules)):
+        raise GeometryError(
+            f"input_size = None in {outer!r}: allowed is a size, since what an adjoint puts out "
+            "does not follow from its input"
+        )
+    else:
+        betweens = [None] * len(outer.rules)
+    return [ChainRule(*each) for each in zip(outer.rules, inner.rules, betweens, strict=True)]
 
 
 def _keeps_constants(op: Operator) -> bool:
@@ -138,6 +148,14 @@ class Composite(LinearMap):
     @property
     def output_shape(self) -> tuple[int, ...]:
         return self.outer.output_shape
+
+    @property
+    def input_size(self) -> tuple[int, ...] | None:
+        return self.inner.input_size
+
+    @property
+    def output_size(self) -> tuple[int, ...] | None:
+        return self.outer.output_size
 
     @property
     def channels(self) -> tuple[int, int]:

@@ -123,6 +123,8 @@ class Axis:
         Two strands meet where advance*j + x = inner.step*i + y, a linear Diophantine equation:
         its solutions are again a line.
         """
+        if self.n_in != inner.n_out:
+            raise ValueError(f"an axis of {self.n_in} inputs cannot read {inner.n_out} outputs")
         common = gcd(self.advance, inner.step)
         own, other = inner.step // common, self.advance // common  # steps of j and of i
         step, advance = self.step * own, inner.advance * other

@@ -225,9 +225,10 @@ class AdjointRule:
 
     @property
     def equation(self) -> str:
-        """The relation of the rule, x and y having changed places."""
+        """The relation of the rule, x and y having changed places, a chain from its other end."""
         exchanged = {"x": "y", "y": "x"}
-        return re.sub(r"\b[xy]\b", lambda found: exchanged[found[0]], self.rule.equation)
+        equation = re.sub(r"\b[xy]\b", lambda found: exchanged[found[0]], self.rule.equation)
+        return ", then ".join(reversed(equation.split(", then ")))
 
     @property
     def period(self) -> int:
@@ -261,8 +262,8 @@ class AdjointRule:
 class ChainRule:
     """One rule after another along an axis; the free size is that of the inner rule.
 
-    ``between`` is the free size of the outer rule, where it is not what the inner one puts out:
-    an adjoint is sized by its output.
+    ``between`` is the size of the outer rule where that is sized by its output: it does not
+    follow from n, so such a chain has one size only.
     """
 
     outer: AxisRule
@@ -285,6 +286,10 @@ class ChainRule:
     @property
     def period(self) -> int:
         """The least number of inner periods that the outer rule sees as whole periods."""
+        if self.between is not None:
+            raise ValueError(
+                "input_size: a chain that ends in an adjoint has no normal form for free sizes"
+            )
         n = self.inner.settled
         growth = self.inner.at(n + self.inner.period).n_out - self.inner.at(n).n_out
         return self.inner.period * (self.outer.period // gcd(growth, self.outer.period))
@@ -319,3 +324,14 @@ class ChainRule:
     @property
     def adjoint_values(self) -> dict[sympy.Symbol, int]:
         return {}
+
+
+def sized_by_output(rule: AxisRule) -> bool:
+    """Whether the free size of the rule is that of its output: an adjoint's is.
+
+    >>> sized_by_output(AdjointRule(ConvolutionRule(kernel=3)))
+    True
+    """
+    if isinstance(rule, ChainRule):
+        return sized_by_output(rule.inner)
+    return isinstance(rule, AdjointRule)

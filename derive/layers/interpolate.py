@@ -30,10 +30,10 @@ Factor = int | float | str | Rational
 class Interpolate(Layer):
     """Resizing of 1 to 3 axes, as torch.nn.functional.interpolate; it learns nothing.
 
-    ``input_size`` gives the number of axes, as ints, or None for each axis that is free. One of
-    ``size`` (an int for every axis) and ``scale_factor`` (int, Fraction, or a float or str taken
-    as the decimal it is written as) is given; the output size is floor(n * scale_factor), exactly.
-    Every output is a rational combination of inputs whose weights add up to 1.
+    ``input_size`` gives the number of axes: an int for each, or None for each to leave them free.
+    One of ``size`` (an int for every axis) and ``scale_factor`` (int, Fraction, or a float or str
+    taken as the decimal it is written as) is given; the output size is floor(n * scale_factor),
+    exactly. Every output is a rational combination of inputs whose weights add up to 1.
 
     Where torch's float32 arithmetic picks another pixel (nearest, nearest-exact), the exact pick
     is ours; ``index_arithmetic="float32"`` reproduces torch's. Like torch, linear and antialiased
@@ -47,7 +47,7 @@ class Interpolate(Layer):
     def __init__(
         self,
         channels: int,
-        input_size: Each,
+        input_size: Each | Sequence[None] | None,
         size: Each | None = None,
         scale_factor: Factor | Sequence[Factor] | None = None,
         mode: str = "nearest",
@@ -59,7 +59,7 @@ class Interpolate(Layer):
     ) -> None:
         parameters = locals().copy()
         kind, dimensions = MODES[choice("mode", mode, MODES)]
-        sizes = _sizes(input_size, dimensions, mode)
+        axes, sizes = _sizes(input_size, dimensions, mode)
         aligned = _aligned(align_corners, kind, mode)
         boolean("antialias", antialias)
         if antialias and mode not in ("bilinear", "bicubic"):
@@ -77,7 +77,6 @@ class Interpolate(Layer):
             raise GeometryError(
                 f"size and scale_factor are both {given}: allowed is exactly one of them"
             )
-        axes = len(sizes)
         fixed = (None,) * axes if size is None else per_axis("size", size, axes, 1)
         factors = (None,) * axes if scale_factor is None else _factors(scale_factor, axes)
         rules = [
@@ -105,14 +104,20 @@ class Interpolate(Layer):
         )
 
 
-def _sizes(input_size: Any, dimensions: Sequence[int], mode: str) -> tuple[int, ...]:
-    """The sizes; an int stands for the fewest axes that the mode has."""
-    allowed = f"{' or '.join(map(str, dimensions))} sizes >= 1 with mode={mode!r}"
-    if not isinstance(input_size, Sequence) or isinstance(input_size, str):
-        return per_axis("input_size", input_size, dimensions[0], 1)
-    if len(input_size) not in dimensions:
+def _sizes(
+    input_size: Any, dimensions: Sequence[int], mode: str
+) -> tuple[int, tuple[int, ...] | None]:
+    """The number of axes, and the sizes, None where they are free.
+
+    An int, or None, stands for the fewest axes that the mode has.
+    """
+    several = isinstance(input_size, Sequence) and not isinstance(input_size, str)
+    axes = len(input_size) if several else dimensions[0]
+    if axes not in dimensions:
+        allowed = f"{' or '.join(map(str, dimensions))} sizes >= 1 with mode={mode!r}"
         refuse("input_size", input_size, allowed)
-    return per_axis("input_size", input_size, len(input_size), 1)
+    free = all(n is None for n in input_size) if several else input_size is None
+    return axes, None if free else per_axis("input_size", input_size, axes, 1)
 
 
 def _aligned(align_corners: Any, kind: str, mode: str) -> bool:
