@@ -145,7 +145,7 @@ class Operator(LinearMap):
     @cached_property
     def T(self) -> Operator:  # noqa: N802
         return Operator(
-            f"{self.description}.T",
+            f"({self.description}).T" if "@" in self.description else f"{self.description}.T",
             [r.rule if isinstance(r, AdjointRule) else AdjointRule(r) for r in self.rules],
             groups=self.groups,
             channels_in=self.channels_out,
@@ -225,19 +225,28 @@ class Operator(LinearMap):
         axis = integer("axis", axis, 0, most=len(self.rules) - 1)
         rule = self.rules[axis]
         general = rule.size
-        steps = (*general.steps, Step(general.formula, "so in general"))
-        formula, values = general.formula.subs(rule.values), dict(rule.values)
+        steps = _with(general.steps, Step(general.formula, "so in general"))
+        values = dict(rule.values)
+        size = general.formula.rhs.subs(values)
         if self.sizes is not None:
             n_in, n_out = self.axes[axis].n_in, self.axes[axis].n_out
-            if OUTPUT_PADDING in formula.free_symbols:  # of an adjoint, whose output is known
-                named = formula.subs({N_IN: n_in, N_OUT: n_out})
+            if size.free_symbols - {N_IN} == {OUTPUT_PADDING}:  # of an adjoint, its output known
+                named = sympy.Eq(n_out, size.subs(N_IN, n_in))
                 (values[OUTPUT_PADDING],) = sympy.solve(named, OUTPUT_PADDING)
                 remainder = sympy.Eq(OUTPUT_PADDING, values[OUTPUT_PADDING], evaluate=False)
                 steps += (Step(remainder, "the remainder that gives the output its size"),)
-            formula = sympy.Eq(N_OUT, formula.rhs.subs(values), evaluate=False)
-            steps += (Step(formula, "the parameters of this axis put in"),)
+                size = size.subs(values)
+            put_in = sympy.Eq(N_OUT, size, evaluate=False)
+            steps = _with(steps, Step(put_in, "the parameters of this axis put in"))
             values[N_IN] = n_in
-            formula = sympy.Eq(N_OUT, formula.rhs.subs(values), evaluate=False)
+            unnamed = size.free_symbols - {N_IN}  # of a size that was only given
+            size = sympy.Integer(n_out) if unnamed else size.subs(values)
+        formula = sympy.Eq(N_OUT, size, evaluate=False)
         conditions = (c.subs(values) for c in general.conditions)
         left = tuple(c for c in conditions if c != sympy.true)
         return Derivation(general.title, steps, formula, left)
+
+
+def _with(steps: tuple[Step, ...], step: Step) -> tuple[Step, ...]:
+    """The steps and one more, unless it would only say the last one again."""
+    return steps if steps[-1].statement == step.statement else (*steps, step)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
+from itertools import count
 
 import sympy
 from sympy.printing.pycode import PythonCodePrinter
@@ -154,13 +155,26 @@ def chained(
     second: Derivation,
     second_values: dict[sympy.Symbol, int],
 ) -> Derivation:
-    """The size that two operators give one after the other, each with its numbers put in."""
-    between = _integer("n_1")
-    inner = sympy.Eq(between, first.formula.rhs.subs(first_values), evaluate=False)
-    outer = sympy.Eq(N_OUT, second.formula.rhs.subs(second_values).subs(N_IN, between))
-    steps = (Step(inner, first.title), Step(outer, second.title))
-    formula = sympy.Eq(N_OUT, outer.rhs.subs(between, inner.rhs), evaluate=False)
+    """The size that two operators give one after the other, each with its numbers put in.
+
+    A size that is only given, and a remainder that only names one, stay symbols of their own.
+    """
+    inner, outer = first.formula.rhs.subs(first_values), second.formula.rhs.subs(second_values)
+    between = _fresh("n", inner, outer)
+    inner = inner.subs(N_OUT, between)
+    outer = outer.subs(OUTPUT_PADDING, _fresh("o", inner, outer)).subs(N_IN, between)
+    steps = (
+        Step(sympy.Eq(between, inner, evaluate=False), first.title),
+        Step(sympy.Eq(N_OUT, outer, evaluate=False), second.title),
+    )
+    formula = sympy.Eq(N_OUT, outer.subs(between, inner), evaluate=False)
     return Derivation("output size of a chain", steps, formula)
+
+
+def _fresh(letter: str, *expressions: sympy.Expr) -> sympy.Symbol:
+    """The first of n_1, n_2, ... that is in none of the expressions."""
+    taken = {symbol.name for expression in expressions for symbol in expression.free_symbols}
+    return next(_integer(name) for i in count(1) if (name := f"{letter}_{i}") not in taken)
 
 
 @cache
@@ -182,7 +196,8 @@ def resized_size(factor: Fraction | None, fixed: int | None) -> Derivation:
 def adjoint_of_resized() -> Derivation:
     """n_out of the adjoint of a resize: any of the sizes that are resized to n_in; it is given."""
     given = sympy.Eq(N_OUT, N_OUT, evaluate=False)
-    return Derivation("output size of the adjoint of a resize", (Step(given, "given"),), given)
+    step = Step(given, "any size that is resized to that of the input, as it is given")
+    return Derivation("output size of the adjoint of a resize", (step,), given)
 
 
 class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 
 import sympy
 
 from derive.core.axis import Axis
+from derive.core.sizes import N_OUT
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
@@ -96,6 +97,20 @@ def size_formula(op: Operator, axis: int) -> sympy.Eq:
     """
     derivation = op.size_derivation(axis)
     return derivation.formula if op.sizes is None else derivation.steps[-1].statement
+
+
+def size_words(op: Operator, axis: int, write: Callable[[sympy.Basic], str]) -> str:
+    """The size formula and, where the size is fixed, its value, each written by ``write``.
+
+    >>> from derive import Conv1d
+    >>> size_words(Conv1d(1, 1, 3, padding=2, input_size=4), 0, str)
+    'Eq(n_out, n_in + 2) = 6'
+    """
+    formula = size_formula(op, axis)
+    if op.sizes is None:
+        return write(formula)
+    chain = write(N_OUT) if formula.rhs == N_OUT else write(formula)  # given, or computed
+    return f"{chain} = {op.axes[axis].n_out}"
 
 
 def multiply_adds(op: LinearMap) -> tuple[int, int]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from derive.core import notation
+from derive.core.sizes import N_IN
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
 from .entries import Term, one_pair, parts_of
-from .facts import axes_alike, multiply_adds, named, overlap_words, size_formula
+from .facts import axes_alike, multiply_adds, named, overlap_words, size_formula, size_words
 from .table import Marks, Table, places, table
 
 AMSMATH_COLUMNS = 10  # a bmatrix holds no more of them, an array does
@@ -94,14 +95,25 @@ Row = tuple[str, str]  # what it is, and a formula
 def _part_rows(part: Operator, of_part: str) -> Iterator[Row]:
     for alike in axes_alike(part):
         where = f", {named(alike)}{of_part}"
-        equation, _, note = part.rules[alike[0]].equation.partition("  ")
-        yield f"relation{where}", equation.replace("*", " ") + (note and _text(f" {note}"))
-        size = notation.latex(size_formula(part, alike[0]))
+        yield f"relation{where}", _equation(part.rules[alike[0]].equation)
+        size = size_words(part, alike[0], notation.latex)
         if part.sizes is not None:
-            axis = part.axes[alike[0]]
-            size += rf" = {axis.n_out} \text{{ for }} n_{{\mathrm{{in}}}} = {axis.n_in}"
+            size += rf" \text{{ for }} {notation.latex(N_IN)} = {part.axes[alike[0]].n_in}"
         yield f"output size{where}", size
-    yield f"shape of the weight{of_part}", str(part.weight_shape)
+    if part.learned:
+        yield f"shape of the weight{of_part}", str(part.weight_shape)
+
+
+def _equation(words: str) -> str:
+    """The equation of a rule, which may be a chain of them, each with a note behind it."""
+    equations = []
+    for each in words.split(", then "):
+        equation, _, note = each.partition("  ")
+        equation = re.sub(r"(\d)\*([txy])", r"\1 \2", equation).replace("*", r" \cdot ")
+        equation = equation.replace(" near ", r" \approx ")
+        equation = re.sub(r"\bn_(in|out)\b", r"n_{\\mathrm{\1}}", equation)
+        equations.append(equation + (note and _text(f" {note}")))
+    return r"\text{, then }".join(equations)
 
 
 def _whole_rows(op: LinearMap) -> Iterator[Row]:
@@ -146,10 +158,12 @@ def _cells(
     skipped = [2 if one_pair(part) else 0 for part in parts]
 
     def spell(term: Term) -> str:
-        factors = zip(names, term.weights, skipped, strict=True)
-        return _coefficient(term.coefficient) + "".join(
-            f"{name}_{{{','.join(map(str, index[skip:]))}}}" for name, index, skip in factors
+        factors = "".join(
+            f"{name}_{{{','.join(map(str, index[skip:]))}}}"
+            for part, name, index, skip in zip(parts, names, term.weights, skipped, strict=True)
+            if part.learned
         )
+        return _coefficient(term.coefficient, alone=not factors) + factors
 
     return table(
         op,
@@ -184,9 +198,9 @@ def _printed(cell: str) -> int:
     return len(re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", ".", cell)))
 
 
-def _coefficient(value: Fraction) -> str:
+def _coefficient(value: Fraction, *, alone: bool) -> str:
     sign, size = "-" if value < 0 else "", abs(value)
-    if size == 1:
+    if size == 1 and not alone:
         return sign
     if size.denominator == 1:
         return f"{sign}{size}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from math import prod
 from textwrap import fill, indent
 
@@ -13,7 +12,7 @@ from derive.linear_map import LinearMap
 from derive.operator import Operator
 
 from .entries import Term, one_pair, parts_of
-from .facts import axes_alike, counted, multiply_adds, named, overlap_words, size_formula
+from .facts import axes_alike, counted, multiply_adds, named, overlap_words, size_words
 from .table import Marks, table
 
 MARKS = Marks(zero=".", across="...", down=":", corner=":")
@@ -77,11 +76,10 @@ def _axis_lines(part: Operator, axis: int) -> Iterator[tuple[str, str]]:
         fixed = part.axes[axis]
         yield "ranges", f"0 <= y < {fixed.n_out}, 0 <= t < {fixed.n_tap}, 0 <= x < {fixed.n_in}"
     known = (f"{words} {s} = {rule.values[s]}" for s, words in MEANING.items() if s in rule.values)
-    yield "symbols", _joined(", ", known)
-    size = notation.text(size_formula(part, axis))
-    if part.sizes is not None:
-        size += f" = {fixed.n_out} for n_in = {fixed.n_in}"
-    yield "output size", size
+    if rule.values:
+        yield "symbols", _joined(", ", known)
+    size = size_words(part, axis, notation.text)
+    yield "output size", size if part.sizes is None else f"{size} for n_in = {fixed.n_in}"
 
 
 def _shape_lines(op: LinearMap) -> Iterator[tuple[str, str]]:
@@ -91,7 +89,7 @@ def _shape_lines(op: LinearMap) -> Iterator[tuple[str, str]]:
     parts = parts_of(op)
     for number, part in enumerate(parts):
         of_part = f" {number}" if len(parts) > 1 else ""
-        yield f"weight{of_part}", str(part.weight_shape)
+        yield f"weight{of_part}", str(part.weight_shape or "none")
         yield f"bias{of_part}", str(part.bias_shape or "none")
 
 
@@ -119,7 +117,10 @@ def matrix_text(op: LinearMap, most_rows: int = 16, most_columns: int = 20, widt
 
     def spell(term: Term) -> str:
         weights = zip(names, term.weights, strict=True)
-        return _coefficient(term.coefficient) + "*".join(name(index) for name, index in weights)
+        factors = [name(index) for name, index in weights if name.part.learned]
+        if not factors or abs(term.coefficient) != 1:
+            return "*".join([str(term.coefficient), *factors])
+        return ("-" if term.coefficient < 0 else "") + "*".join(factors)
 
     cells = table(op, spell, MARKS, most_rows=most_rows, most_columns=most_columns, width=width)
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
@@ -131,16 +132,10 @@ class _Name:
     """The name of a weight by its index: w01 where that is unmistakable, else w[0,1]."""
 
     def __init__(self, name: str, part: Operator) -> None:
-        self.name, self.skipped = name, 2 if one_pair(part) else 0
-        shape = (part.weight_shape or ())[self.skipped :]
-        self.short = self.skipped > 0 and name == "w" and (len(shape) == 1 or max(shape) <= 10)
+        self.name, self.part, self.skipped = name, part, 2 if one_pair(part) else 0
+        taps = [rule.n_tap for rule in part.rules]
+        self.short = self.skipped > 0 and name == "w" and (len(taps) == 1 or max(taps) <= 10)
 
     def __call__(self, index: tuple[int, ...]) -> str:
         places = map(str, index[self.skipped :])
         return f"w{''.join(places)}" if self.short else f"{self.name}[{','.join(places)}]"
-
-
-def _coefficient(value: Fraction) -> str:
-    if abs(value) == 1:
-        return "-" if value < 0 else ""
-    return f"{value}*"

@@ -12,6 +12,13 @@ from derive.show.entries import one_pair, parts_of
 
 Entries = dict[tuple[int, int], sympy.Expr]
 
+UP = derive.Interpolate(channels=1, input_size=(2, 2), scale_factor=2, mode="bilinear")
+CUBIC = derive.Interpolate(channels=2, input_size=(3, 2), size=(4, 2), mode="bicubic")
+CURE = derive.Conv2d(1, 2, 2, padding=1, bias=False, input_size=(4, 4)) @ UP
+PADDED = derive.Conv1d(1, 1, 3, stride=2, input_size=7) @ derive.Pad(1, ((2, -1),), input_size=6)
+# operators that learn nothing, and chains that are one operator
+FUSED = [op for each in (UP, CUBIC, CURE, PADDED) for op in (each, each.T)]
+
 WHOLE = 10**9  # rows, columns and characters: more than any matrix here has
 
 

@@ -9,6 +9,7 @@ import derive
 from derive.show.facts import multiply_adds, overlap_counts, overlap_words, size_formula
 from derive.show.record import LARGEST_MATRIX, record
 from tests.cases import generator, random_layer
+from tests.show import reading
 
 
 @pytest.mark.parametrize("seed", range(80))
@@ -41,6 +42,21 @@ def test_formulas_give_the_sizes(seed: int) -> None:
             assert derivation.conditions == ()
             (free,) = size_formula(each, axis).rhs.free_symbols
             assert size_formula(each, axis).rhs.subs(free, n) == m
+
+
+def test_formulas_give_the_sizes_of_chains_and_resizes() -> None:
+    for op in reading.FUSED:
+        for axis, m in enumerate(op.output_size):
+            assert op.size_derivation(axis).formula.rhs == m
+    adjoint = reading.PADDED.T
+    steps = [str(step) for step in adjoint.size_derivation(0).steps]
+    assert steps == [
+        "output size of the adjoint of a convolution: n_1 = 2*n_in + o + 1",
+        "output size of the adjoint of a convolution: n_out = n_1 + o_1 - 1",
+        "so in general: n_out = 2*n_in + o + o_1",
+    ]
+    assert adjoint.rules[0].equation == "y = 2*x + t, then y = x + t - 2"
+    assert repr(adjoint) == f"({reading.PADDED!r}).T"
 
 
 @pytest.mark.parametrize("seed", range(20))

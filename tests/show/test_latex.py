@@ -96,8 +96,17 @@ def test_a_chain_has_polynomials_numbered_from_the_outermost() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_entry_is_the_one_of_the_matrix(seed: int) -> None:
-    op = random_layer(generator(seed))
-    for each in reading.small(op):
+    _compare(reading.small(random_layer(generator(seed))))
+
+
+def test_every_entry_of_a_resize_and_of_a_fused_chain_is_the_one_of_the_matrix() -> None:
+    _compare(reading.FUSED)
+    assert _cells(matrix_latex(reading.UP))[1] == [r"\tfrac{3}{4}", r"\tfrac{1}{4}", "0", "0"]
+    assert "-" in matrix_latex(reading.CUBIC)
+
+
+def _compare(operators: list[derive.LinearMap]) -> None:
+    for each in operators:
         printed = _cells(matrix_latex(each, reading.WHOLE, reading.WHOLE, reading.WHOLE))
         weight = r"w(?:\^\{\((?P<part>\d)\)\})?_\{(?P<index>[\d,]+)\}"
         dots = {(r, c) for r, row in enumerate(printed) for c, e in enumerate(row) if "dots" in e}
@@ -110,7 +119,8 @@ def test_every_entry_is_the_one_of_the_matrix(seed: int) -> None:
 
 def _plain(cell: str) -> str:
     """Every term with its coefficient, so that a product sign may stand before each weight."""
-    return "+".join(f"1{term}" if term.startswith("w") else term for term in cell.split("+"))
+    cell = re.sub(r"\\tfrac\{(\d+)\}\{(\d+)\}", r"(\1/\2)", cell)
+    return re.sub(r"(?<![\w)}\]])w", "1w", cell)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -191,6 +201,22 @@ def test_a_size_left_free_has_formulas_and_no_matrix() -> None:
     assert "array" not in source
     with pytest.raises(derive.GeometryError, match="input_size"):
         matrix_latex(op)
+
+
+def test_relations_of_chains_and_of_resizes() -> None:
+    assert r"x \approx (y + 1/2) \cdot 1/2 - 1/2\text{ (linear)} \\" in reading.UP.latex()
+    assert r"x = y + t - 2\text{, then }x = 2 y + t \\" in reading.PADDED.latex()
+    assert "weight" not in reading.UP.latex()
+    assert r"n_{\mathrm{out}} = 2 n_{\mathrm{in}} + 1 = 5 \text{ for }" in reading.CURE.latex()
+    assert r"n_{\mathrm{out}} = 2 \text{ for } n_{\mathrm{in}} = 5" in reading.CURE.T.latex()
+    for op in reading.FUSED:
+        _check(operator_latex(op, steps=True))
+
+
+def test_a_chain_whose_size_is_free() -> None:
+    op = derive.Conv1d(1, 1, 3) @ derive.Conv1d(1, 1, 3, stride=2)
+    _check(operator_latex(op, steps=True))
+    assert op._repr_latex_().count(r"n_{\mathrm{out}} =") == 2
 
 
 def test_special_characters_are_escaped() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -91,6 +92,20 @@ matrix, 3 x 3, 7 nonzeros
   .             w_0[1]*w_1[0]               w_0[1]*w_1[1]""")
 
 
+def test_what_learns_nothing_has_no_weight_and_no_symbols() -> None:
+    words = operator_text(reading.UP, steps=True)
+    assert "  weight         none\n" in words
+    assert "symbols" not in words
+    assert "n_out = 2*n_in = 4 for n_in = 2\n" in words
+    assert "n_out = 2 for n_in = 4\n" in operator_text(reading.UP.T)
+
+
+def test_a_chain_whose_size_is_free() -> None:
+    words = operator_text(derive.Conv1d(1, 1, 3) @ derive.Conv1d(1, 1, 3, stride=2))
+    assert "axis 0 of part 1, Conv1d(1, 1, 3, stride=2)\n" in words
+    assert words.endswith("weight 1       (1, 1, 3)\n  bias 1         (1,)")
+
+
 def test_names_are_unmistakable() -> None:
     assert matrix_text(derive.Conv1d(1, 1, 12, input_size=12)).split()[-1] == "w11"
     assert matrix_text(derive.Conv2d(1, 1, (1, 11), input_size=(1, 11))).split()[-1] == "w[0,10]"
@@ -102,12 +117,20 @@ def test_names_are_unmistakable() -> None:
 
 @pytest.mark.parametrize("seed", range(40))
 def test_every_entry_is_the_one_of_the_matrix(seed: int) -> None:
-    op = random_layer(generator(62, seed))
-    for each in reading.small(op):
+    _compare(reading.small(random_layer(generator(62, seed))))
+
+
+def test_every_entry_of_a_resize_and_of_a_fused_chain_is_the_one_of_the_matrix() -> None:
+    _compare(reading.FUSED)
+    assert matrix_text(reading.UP).splitlines()[1].split() == ["3/4", "1/4", ".", "."]
+
+
+def _compare(operators: list[derive.LinearMap]) -> None:
+    for each in operators:
         whole = matrix_text(each, reading.WHOLE, reading.WHOLE, reading.WHOLE)
         rows = [line.split() for line in whole.splitlines()]
-        printed = [["." if "..." in entry else f"1*{entry}" for entry in row] for row in rows]
-        printed = [[e.replace("1*.", ".").replace("+w", "+1*w") for e in row] for row in printed]
+        printed = [["." if "..." in entry else entry for entry in row] for row in rows]
+        printed = [[re.sub(r"(?<![\w*)\]])w", "1*w", e) for e in row] for row in printed]
         weight = r"\*w_?(?P<part>(?<=_)\d+)?(?P<index>\[[\d,]+\]|\d+)"
         found = reading.entries(printed, each, weight, ".")
         dots = {(r, c) for r, row in enumerate(rows) for c, e in enumerate(row) if "..." in e}
