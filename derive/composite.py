@@ -158,14 +158,6 @@ class Composite(LinearMap):
         return self.outer.output_size
 
     @property
-    def input_size(self) -> tuple[int, ...] | None:
-        return self.inner.input_size
-
-    @property
-    def output_size(self) -> tuple[int, ...] | None:
-        return self.outer.output_size
-
-    @property
     def channels(self) -> tuple[int, int]:
         return self.inner.channels[0], self.outer.channels[1]
 
