@@ -29,31 +29,34 @@ class Refusal:
     torch: Callable[[Any], Any] | None = None
 
 
-def layer(kind: str, word: str, value: Any, *, shown: Any = None, torch: bool = True, **more: Any):
+def layer(
+    kind: str, word: str, value: Any, *, shown: str = "", torch: bool = True, **more: Any
+) -> Refusal:
     """A layer that must not come to be; torch is asked to build its own and to call it."""
     words = {**EACH, **more, word: value}
-    if "output_size" in words and word != "output_padding":
-        words.setdefault("stride", 2)
 
-    def theirs(nn: Any) -> Any:
-        module = getattr(nn, kind)(**{k: v for k, v in words.items() if k not in BEYOND_TORCH})
-        sizes = words["input_size"]
-        axes = int(kind[-2])
-        sizes = (sizes,) * axes if isinstance(sizes, int) else tuple(sizes)
-        import torch
+    def theirs(torch: Any) -> Any:
+        own = {name: each for name, each in words.items() if name not in BEYOND_TORCH}
+        module = getattr(torch.nn, kind)(**own)
+        size, axes = words["input_size"], int(kind[-2])
+        sizes = (size,) * axes if isinstance(size, int) else size
+        call = {"output_size": [words["output_size"]]} if "output_size" in words else {}
+        return module(torch.zeros(1, words["in_channels"], *sizes), **call)
 
-        arguments = {"output_size": [words["output_size"]]} if "output_size" in words else {}
-        return module(torch.zeros(1, words["in_channels"], *sizes), **arguments)
-
-    text = ", ".join(f"{k}={v!r}" for k, v in {**more, word: value}.items())
-    expressible = "input_dilation" not in words and torch
     return Refusal(
-        f"{kind}({text})",
+        f"{kind}({', '.join(f'{name}={each!r}' for name, each in {**more, word: value}.items())})",
         lambda: getattr(derive, kind)(**words),
         word,
-        repr(value) if shown is None else shown,
-        theirs if expressible else None,
+        shown or repr(value),
+        theirs if torch and in_torchs_words(words) else None,
     )
+
+
+def in_torchs_words(words: dict[str, Any]) -> bool:
+    """Whether torch has the parameters: it has no pairs of padding and no input dilation."""
+    padding = words.get("padding")
+    pairs = isinstance(padding, tuple) and any(isinstance(each, tuple) for each in padding)
+    return not pairs and "input_dilation" not in words
 
 
 NO_INTEGERS = (True, np.True_, 1.5, np.float64(2), "3", None)
@@ -80,7 +83,7 @@ def integers() -> list[Refusal]:
     rows += [layer("Conv2d", "input_dilation", bad) for bad in (0, -1, *NO_INTEGERS)]
     rows += [layer("ConvTranspose2d", "output_padding", bad) for bad in (-1, *NO_INTEGERS)]
     rows += [
-        layer("ConvTranspose1d", "output_size", bad, torch=False)
+        layer("ConvTranspose1d", "output_size", bad, torch=False, stride=2)
         for bad in (0, -1, *NO_INTEGERS[:-1], 2**31)
     ]
     return rows
@@ -149,7 +152,9 @@ def words() -> list[Refusal]:
 def borders() -> list[Refusal]:
     """Reflect repeats at most n - 1 positions of a side, circular at most n."""
 
-    def border(kind: str, mode: str, padding: Any, input_size: Any, shown: str, **more: Any):
+    def border(
+        kind: str, mode: str, padding: Any, input_size: Any, shown: str, **more: Any
+    ) -> Refusal:
         more |= {"padding_mode": mode, "input_size": input_size}
         return layer(kind, "padding", padding, shown=shown, **more)
 
@@ -177,7 +182,7 @@ def sizes() -> list[Refusal]:
         return layer(kind, "input_size", input_size, shown=shown, **more)
 
     def reach(kind: str, value: Any, shown: str, **more: Any) -> Refusal:
-        return layer(kind, "output_size", value, shown=shown, **more)
+        return layer(kind, "output_size", value, shown=shown, **{"stride": 2, **more})
 
     def extra(value: Any, shown: str, **more: Any) -> Refusal:
         return layer("ConvTranspose2d", "output_padding", value, shown=shown, **more)
@@ -225,13 +230,11 @@ X = np.ones((2, 5))
 
 
 def conv1d(x: Any, weight: Any, bias: Any = None) -> Callable[[Any], Any]:
-    def call(nn: Any) -> Any:
-        import torch
+    def theirs(torch: Any) -> Any:
+        tensors = [None if each is None else torch.tensor(each) for each in (x, weight, bias)]
+        return torch.nn.functional.conv1d(*tensors)
 
-        tensors = [None if a is None else torch.tensor(a) for a in (x, weight, bias)]
-        return nn.functional.conv1d(*tensors)
-
-    return call
+    return theirs
 
 
 def arrays() -> list[Refusal]:
@@ -432,7 +435,7 @@ def test_torch_refuses_it_too(refusal: Refusal) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)):
-            refusal.torch(torch.nn)
+            refusal.torch(torch)
 
 
 def test_the_table_is_long_and_without_repetition() -> None:
