@@ -24,10 +24,10 @@ from ._runtime.library import (
     library_path,
     write_sources,
 )
-from .emit import default_name, emit_c, emit_header, emit_numpy
+from .emit import default_name, emit_numpy
 from .errors import LoweringError
 from .exactness import integral
-from .targets.c import folded_numbers
+from .targets.c import emit
 
 TARGETS = ("numpy", "c")
 
@@ -62,15 +62,16 @@ def build(
             f"dtype = 'int64': allowed is a float, {op!r} has fractions for weights"
         )
     if target == "numpy":
-        text = emit_numpy(op, name)
-        return replace(numpy_kernel(name, text), dtypes=(dtype,), source=text)
-    sources = c_sources(op, name)
+        module = emit_numpy(op, name)
+        return replace(numpy_kernel(name, module), dtypes=(dtype,), source=module)
+    text = emit(op, name, find_compiler().machine, dtype)
     load = c_functions(
         name,
-        sources,
+        text.files,
         lambda each, scalar: compile_libraries([(each, scalar)])[0],
         learned=op.learned,
-        folded=folded_numbers(op) if op.learned else 0,
+        folded=text.folded,
+        packed=text.packed,
     )
     load(dtype)
     return Kernel(
@@ -83,13 +84,13 @@ def build(
         naive_macs=op.naive_macs,
         load=load,
         dtypes=(dtype,),
-        source=sources[f"{name}.c"],
+        source=text.files[f"{name}.c"],
     )
 
 
 def c_sources(op: Operator, name: str) -> dict[str, str]:
-    """The C file and its header."""
-    return {f"{name}.c": emit_c(op, name), f"{name}.h": emit_header(op, name)}
+    """The portable C file and its header."""
+    return emit(op, name).files
 
 
 def numpy_kernel(name: str, text: str) -> Kernel:

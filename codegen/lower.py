@@ -18,6 +18,7 @@ from derive.core.form import TrilinearForm
 from .boxes import Box, boxes_of_run, boxes_of_strands
 from .folds import axis_folds
 from .nests import Affine, Call, Correlation, Gather, Loop, Nests, Rows, Update
+from .places import channel_places, loops_of, row_of
 
 UNROLL = 16  # taps of a column run that are written out; more become a loop
 
@@ -35,22 +36,24 @@ def lower(form: TrilinearForm) -> Nests:
     taps = form.weight_shape[2:]
     folds = axis_folds(foldings, taps)
     pairs = prod(form.weight_shape[:2])
-    return Nests(_gather(folded), _gather(folded.adjoint), _correlation(folded), folds, pairs)
+    return Nests(
+        folded, _gather(folded), _gather(folded.adjoint), _correlation(folded), folds, pairs
+    )
 
 
 def _gather(form: TrilinearForm) -> Gather:
     *outer, column = form.axes
-    channels = _loops(b="batch", g=form.groups, o=form.channels_out)
+    channels = loops_of(b="batch", g=form.groups, o=form.channels_out)
     rows = []
     for runs in product(*(axis.runs for axis in outer)):
-        around = _loops(**{f"q{d}": run.count for d, run in enumerate(runs)})
+        around = loops_of(**{f"q{d}": run.count for d, run in enumerate(runs)})
         calls = []
         for boxes in product(*(boxes_of_run(run) for run in runs)):
             taps = {f"a{d}": box.taps for d, box in enumerate(boxes)}
-            calls.append(_call(form, boxes, _loops(i=form.channels_in, **taps), around))
-        first = _row_of(form.output_shape, [run.first for run in runs], [run.step for run in runs])
+            calls.append(_call(form, boxes, loops_of(i=form.channels_in, **taps), around))
+        first = row_of(form.output_shape, [run.first for run in runs], [run.step for run in runs])
         rows.append(Rows(around, first.within(around), tuple(calls)))
-    y, x, w = _channel_places(form)
+    y, x, w = channel_places(form)
     return Gather(
         channels,
         y.within(channels),
@@ -68,18 +71,18 @@ def _correlation(form: TrilinearForm) -> Correlation:
     order = {"o": form.channels_out, "i": form.channels_in}
     if not form.output_leads:
         order = dict(reversed(order.items()))
-    channels = _loops(g=form.groups, **order)
+    channels = loops_of(g=form.groups, **order)
     calls = []
     for boxes in product(*(boxes_of_strands(axis) for axis in outer)):
         loops = {f"q{d}": box.count for d, box in enumerate(boxes)}
-        calls.append(_call(form, boxes, _loops(**loops), ()))
+        calls.append(_call(form, boxes, loops_of(**loops), ()))
     columns = []
     for box in boxes_of_strands(column):
         along = (Loop("q", box.count),)
         at_y = Affine.of(box.y, q=box.y_step).within(along)
         at_x = Affine.of(box.x, q=box.x_step).within(along)
         columns.append(Update(along, Affine.of(box.t), ((at_y, at_x),)))
-    y, x, w = _channel_places(form)
+    y, x, w = channel_places(form)
     samples = (*channels, Loop("b", "batch"))
     return Correlation(
         channels,
@@ -101,12 +104,12 @@ def _dots(boxes: Sequence[Box]) -> list[Update]:
         for a in range(box.taps if box.taps <= UNROLL else 0)
     ]
     if written_out:
-        along = _loops(q=boxes[0].count)
+        along = loops_of(q=boxes[0].count)
         y = Affine.of(boxes[0].y, q=boxes[0].y_step).within(along)
         updates.append(Update(along, y, tuple((w, x.within(along)) for w, x in written_out)))
     for box in boxes:
         if box.taps > UNROLL:
-            loops = _loops(a=box.taps, q=box.count)
+            loops = loops_of(a=box.taps, q=box.count)
             w = Affine.of(box.t, a=box.t_step)
             x = Affine.of(box.x, q=box.x_step, a=box.x_tap_step).within(loops)
             y = Affine.of(box.y, q=box.y_step).within(loops)
@@ -118,15 +121,15 @@ def _call(
     form: TrilinearForm, boxes: Sequence[Box], loops: Sequence[Loop], around: Sequence[Loop]
 ) -> Call:
     """The rows that a product of boxes on the outer axes joins, relative to their channels."""
-    y = _row_of(form.output_shape, [b.y for b in boxes], [b.y_step for b in boxes])
-    taps = _row_of(form.weight_shape[1:], [b.t for b in boxes], a_steps=[b.t_step for b in boxes])
-    x = _row_of(
+    y = row_of(form.output_shape, [b.y for b in boxes], [b.y_step for b in boxes])
+    taps = row_of(form.weight_shape[1:], [b.t for b in boxes], a_steps=[b.t_step for b in boxes])
+    x = row_of(
         form.input_shape,
         [b.x for b in boxes],
         [b.x_step for b in boxes],
         [b.x_tap_step for b in boxes],
     )
-    _, channel_x, channel_w = _channel_places(form)
+    _, channel_x, channel_w = channel_places(form)
     inner = [loop for loop in loops if loop.variable == "i"]
     return Call(
         tuple(loops),
@@ -134,37 +137,3 @@ def _call(
         (channel_x.within(inner) + x).within((*around, *loops)),
         (channel_w.within(inner) + taps).within(loops),
     )
-
-
-def _channel_places(form: TrilinearForm) -> tuple[Affine, Affine, Affine]:
-    """Where sample b, group g and channels o and i begin in y, x and w."""
-    y, x, w = (prod(shape) for shape in (form.output_shape, form.input_shape, form.weight_shape))
-    y_plane, x_plane = y // form.output_shape[0], x // form.input_shape[0]
-    taps = prod(form.weight_shape[2:])
-    leading, other = taps * form.weight_shape[1], taps
-    o, i = (leading, other) if form.output_leads else (other, leading)
-    return (
-        Affine.of(0, b=y, g=y // form.groups, o=y_plane),
-        Affine.of(0, b=x, g=x // form.groups, i=x_plane),
-        Affine.of(0, g=w // form.groups, o=o, i=i),
-    )
-
-
-def _row_of(
-    shape: Sequence[int],
-    firsts: Sequence[int],
-    q_steps: Sequence[int] = (),
-    a_steps: Sequence[int] = (),
-) -> Affine:
-    """Where the row at firsts + q_steps*q + a_steps*a on the outer axes begins in its channel."""
-    strides = [prod(shape[d + 2 :]) for d in range(len(firsts))]
-    return Affine.of(
-        sum(first * stride for first, stride in zip(firsts, strides, strict=True)),
-        **{f"q{d}": step * strides[d] for d, step in enumerate(q_steps)},
-        **{f"a{d}": step * strides[d] for d, step in enumerate(a_steps)},
-    )
-
-
-def _loops(**counts: int | str) -> tuple[Loop, ...]:
-    """One loop per variable, those that run once left out."""
-    return tuple(Loop(variable, count) for variable, count in counts.items() if count != 1)

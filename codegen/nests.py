@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
+from derive.core.form import TrilinearForm
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
@@ -142,6 +144,7 @@ class Nests:
     Their weight is folded by ``folds``, one pair of channels after the other.
     """
 
+    form: TrilinearForm
     forward: Gather
     input_gradient: Gather
     weight_gradient: Correlation

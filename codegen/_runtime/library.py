@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
-import platform
 import shlex
 import shutil
 import subprocess
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array
+from .machine import Machine, candidates
 
 SCALARS = {"float32": "float", "float64": "double", "int64": "int64_t"}
 # arguments of each entry point after the batch: inputs, then the output; bias may be NULL
@@ -33,8 +33,14 @@ DIRECTIONS = {
     "bias_gradient": 2,
 }
 WITHOUT_WEIGHT = {"forward": 2, "input_gradient": 2}
+Raw = Callable[..., None]
 Sources = Mapping[str, str]  # file name -> text, one of them a .c file
-V3_FEATURES = {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"}
+FLAGS = ("-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=fast", "-fPIC", "-shared")
+OPTIONAL = ("-fvect-cost-model=dynamic", "-fopenmp")
+VECTORS = """
+typedef float v __attribute__((vector_size(64)));
+void f(float *x, float s) { *(v *)x = *(v *)x * s; }
+"""
 
 
 class CompileError(RuntimeError):
@@ -48,6 +54,7 @@ class Compiler:
     command: tuple[str, ...]
     version: str
     flags: tuple[str, ...]
+    machine: Machine | None  # None where it has no vector types
 
     def arguments(self, scalar: str, source: str, target: str) -> list[str]:
         """The command line that makes the shared library ``target`` of one scalar type."""
@@ -75,7 +82,7 @@ def find_compiler() -> Compiler:
         if path is not None:
             command = (path, *name[1:])
             try:
-                return Compiler(command, _words([*command, "--version"]), _flags(command))
+                return _probed(command)
             except OSError as error:
                 raise CompileError(f"{path} does not run: {error}") from None
     raise CompileError(
@@ -84,32 +91,31 @@ def find_compiler() -> Compiler:
     )
 
 
-def _flags(command: tuple[str, ...]) -> tuple[str, ...]:
-    """Portable x86-64-v3 where this processor has it, OpenMP where the compiler has it.
+def _probed(command: tuple[str, ...]) -> Compiler:
+    """A compiler with the best machine it knows and OpenMP if it has it.
 
     Contraction to fused multiply-adds is allowed; nothing else may change the arithmetic.
     """
-    flags = ["-std=c11", "-O3", "-ffp-contract=fast", "-fPIC", "-shared"]
-    optional = ["-fopenmp"]
-    if platform.machine() in ("x86_64", "AMD64") and _cpu_features() >= V3_FEATURES:
-        optional.append("-march=x86-64-v3")
+    version = _words([*command, "--version"])
+    for machine in candidates():
+        flags = (*FLAGS, *machine.flags)
+        if _accepts(command, flags, VECTORS):
+            break
+    else:
+        machine, flags = None, FLAGS
+    for flag in OPTIONAL:
+        if _accepts(command, (*flags, flag), "int empty;\n"):
+            flags = (*flags, flag)
+    return Compiler(command, version, flags, machine)
+
+
+def _accepts(command: tuple[str, ...], flags: tuple[str, ...], text: str) -> bool:
+    """Whether the compiler makes a library of the text without a word."""
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "empty.c")
-        source.write_text("int empty;\n")
-        for flag in optional:
-            trial = [*command, *flags, flag, str(source), "-o", str(Path(folder, "empty.so"))]
-            if subprocess.run(trial, capture_output=True, check=False).returncode == 0:
-                flags.append(flag)
-    return tuple(flags)
-
-
-def _cpu_features() -> set[str]:
-    try:
-        text = Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return set()
-    lines = (line for line in text.splitlines() if line.startswith("flags"))
-    return set(next(lines, "").split())
+        source = Path(folder, "trial.c")
+        source.write_text(text)
+        trial = [*command, *flags, "-Werror", str(source), "-o", str(Path(folder, "trial.so"))]
+        return subprocess.run(trial, capture_output=True, check=False).returncode == 0
 
 
 def _words(arguments: list[str]) -> str:
@@ -172,50 +178,64 @@ def c_functions(
     *,
     learned: bool = True,
     folded: int = 0,
-) -> Callable[[str], Mapping[str, Callable[..., None]]]:
+    packed: Mapping[str, int] | None = None,
+) -> Callable[[str], Mapping[str, Raw]]:
     """dtype -> the raw functions of kernel ``name``, compiled at first use.
 
-    Where the kernel takes a weight of ``folded`` numbers, it is folded for every call.
+    Where the kernel takes a weight of ``folded`` numbers, or one ``packed`` for a direction, the
+    weight is prepared for every call.
     """
 
     @cache
-    def load(dtype: str) -> Mapping[str, Callable[..., None]]:
+    def load(dtype: str) -> Mapping[str, Raw]:
         library = ctypes.CDLL(str(compile_sources(sources, SCALARS[dtype])))
         pointers = DIRECTIONS if learned else WITHOUT_WEIGHT
         functions = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
-        return folding(library, name, folded, functions) if folded else functions
+        for direction, numbers in (packed or {}).items():
+            pack = _plain_function(library, f"{name}_pack_{direction}")
+            functions[direction] = _prepared(functions[direction], pack, numbers)
+        if folded:
+            fold, unfold = (_plain_function(library, f"{name}_{d}") for d in ("fold", "unfold"))
+            for direction in ("forward", "input_gradient"):
+                functions[direction] = _prepared(functions[direction], fold, folded)
+            by_weight = functions["weight_gradient"]
+            functions["weight_gradient"] = _unfolded(by_weight, unfold, folded)
+        return functions
 
     return load
 
 
-def folding(
-    library: ctypes.CDLL, name: str, numbers: int, functions: Mapping[str, Callable[..., None]]
-) -> Mapping[str, Callable[..., None]]:
-    """The functions of a kernel of folded weights as functions of the weight itself."""
-    fold, unfold = (_plain_function(library, f"{name}_{d}") for d in ("fold", "unfold"))
+def _prepared(function: Raw, prepare: Raw, numbers: int) -> Raw:
+    """The function of a prepared weight as a function of the weight."""
 
-    def of_folded(function: Callable[..., None]) -> Callable[..., None]:
-        def call(x: Array, weight: Array, *others: Array) -> None:
-            v = np.empty(numbers, weight.dtype)
-            fold(weight, v)
-            function(x, v, *others)
+    def call(x: Array, weight: Array, *others: Array) -> None:
+        v = _aligned(numbers, weight.dtype)
+        prepare(weight, v)
+        function(x, v, *others)
 
-        return call
+    return call
 
-    def weight_gradient(x: Array, y: Array, weight: Array) -> None:
-        v = np.empty(numbers, weight.dtype)
-        functions["weight_gradient"](x, y, v)
+
+def _unfolded(function: Raw, unfold: Raw, numbers: int) -> Raw:
+    """The gradient of a folded weight as the gradient of the weight."""
+
+    def call(x: Array, y: Array, weight: Array) -> None:
+        v = _aligned(numbers, weight.dtype)
+        function(x, y, v)
         unfold(v, weight)
 
-    return {
-        **functions,
-        "forward": of_folded(functions["forward"]),
-        "input_gradient": of_folded(functions["input_gradient"]),
-        "weight_gradient": weight_gradient,
-    }
+    return call
 
 
-def _plain_function(library: ctypes.CDLL, symbol: str) -> Callable[[Array, Array], None]:
+def _aligned(numbers: int, dtype: np.dtype[Any]) -> Array:
+    """Room for numbers that begins on a cache line."""
+    line = 64
+    room = np.empty(numbers * dtype.itemsize + line, np.uint8)
+    begin = -room.ctypes.data % line
+    return room[begin : begin + numbers * dtype.itemsize].view(dtype)
+
+
+def _plain_function(library: ctypes.CDLL, symbol: str) -> Raw:
     function = library[symbol]
     function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     function.restype = None

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from codegen._runtime.machine import Machine
 from codegen.describe import header
+from codegen.lanes import lanes_of, suits
 from codegen.lower import lower
 from codegen.nests import AxisFold, Loop, Nests
 from codegen.render import render
@@ -13,6 +16,7 @@ from codegen.resample import resample
 from derive import Operator
 
 from . import kernel_object
+from .lanes import lane_page
 
 SERIAL_WORK = 1 << 17  # multiply-adds below which a parallel region costs more than it saves
 
@@ -29,6 +33,8 @@ READ, WRITE = "const SCALAR *restrict", "SCALAR *restrict"
 FORWARD = f"ptrdiff_t batch, {READ} x, {READ} weight,\n    {READ} bias, {WRITE} y"
 WEIGHT_GRADIENT = f"ptrdiff_t batch, {READ} x, {READ} y,\n    {WRITE} weight"
 BIAS_GRADIENT = f"ptrdiff_t batch, {READ} y, {WRITE} bias"
+BIAS = "bias ? bias[{}] : 0"  # of an output channel
+ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 FOLD, UNFOLD = f"{READ} weight, {WRITE} folded", f"{READ} folded, {WRITE} weight"
 
 
@@ -40,44 +46,70 @@ def _without_weight(x: str, y: str) -> str:
     return f"ptrdiff_t batch, {READ} {x}, {WRITE} {y}"
 
 
-def emit_c(op: Operator, name: str) -> str:
-    """The C text: the entry points and their row functions."""
+@dataclass(frozen=True, slots=True)
+class CText:
+    """The files of a kernel, and the numbers of the weights that it takes prepared."""
+
+    files: dict[str, str]
+    folded: int
+    packed: dict[str, int]
+
+
+def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "float32") -> CText:
+    """The C file and its header: portable, or for a machine and a dtype.
+
+    For a machine, the directions that suit it are in channel lanes.
+    """
     comment = _comment([*header(op, name), "", *ROLES])
+    files = {f"{name}.h": emit_header(op, name)}
     if not op.learned:
-        return _resample(op, name, comment)
+        return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {})
     nests = lower(op.form)
-    gathers = [
-        {
-            "direction": "forward",
-            "nest": nests.forward,
-            "parameters": FORWARD,
-            "start": f"bias ? bias[{nests.forward.bias}] : 0",
-            "pragma": _parallel(op, nests.forward.channels),
-        },
-        {
-            "direction": "input_gradient",
-            "nest": nests.input_gradient,
-            "parameters": _through_weight("x", "y"),
-            "start": "0",
-            "pragma": _parallel(op, nests.input_gradient.channels),
-        },
-    ]
+    directions = {
+        "forward": (nests.forward, nests.form, FORWARD, BIAS),
+        "input_gradient": (
+            nests.input_gradient,
+            nests.form.adjoint,
+            _through_weight("x", "y"),
+            "0",
+        ),
+    }
+    gathers, lanes = [], []
+    for direction, (nest, form, parameters, start) in directions.items():
+        common = {"direction": direction, "parameters": parameters}
+        if machine is not None and suits(form, machine, ITEM[dtype]):
+            schedule = lanes_of(form, machine, ITEM[dtype])
+            pragma = _parallel(op, schedule.channels)
+            lanes.append({**common, "pragma": pragma, **lane_page(schedule, form, start)})
+        else:
+            pragma = _parallel(op, nest.channels)
+            at = start.format(nest.bias)
+            gathers.append({**common, "nest": nest, "pragma": pragma, "start": at})
     correlation = {
         "nest": nests.weight_gradient,
         "parameters": WEIGHT_GRADIENT,
         "pragma": _parallel(op, nests.weight_gradient.channels),
     }
-    return render(
+    text = render(
         "kernel.c.j2",
         comment=comment,
         name=name,
         folds=_folds(nests),
+        vectors=[machine.vector_bytes] if machine is not None and lanes else [],
+        lanes=lanes,
         gathers=gathers,
         correlation=correlation,
         bias_parameters=BIAS_GRADIENT,
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
+    packed = {lane["direction"]: lane["packed"] for lane in lanes}
+    return CText({f"{name}.c": text, **files}, folded_numbers(op), packed)
+
+
+def emit_c(op: Operator, name: str) -> str:
+    """The portable C text."""
+    return emit(op, name).files[f"{name}.c"]
 
 
 def _resample(op: Operator, name: str, comment: str) -> str:
