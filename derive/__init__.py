@@ -27,9 +27,16 @@ if TYPE_CHECKING:
     from .layers.from_torch import from_torch
     from .linear_map import LinearMap
     from .operator import Operator
+    from .study.checkerboard import Checkerboard, checkerboard
+    from .study.equivalence import Difference, Equal, equivalent
+    from .study.float_index import float_index_differences
+    from .study.initialisers import bilinear_weight, checkerboard_free, icnr
+    from .study.transposed_form import AsConvTranspose, NoTransposed, as_conv_transpose
 
 # where each name lives; imported when it is first used, so that a command line starts at once
 _HOMES = {
+    "AsConvTranspose": "study.transposed_form",
+    "Checkerboard": "study.checkerboard",
     "Composite": "composite",
     "Conv1d": "layers",
     "Conv2d": "layers",
@@ -38,19 +45,31 @@ _HOMES = {
     "ConvTranspose2d": "layers",
     "ConvTranspose3d": "layers",
     "Derivation": "core.derivation",
+    "Difference": "study.equivalence",
+    "Equal": "study.equivalence",
     "GeometryError": "errors",
     "Interpolate": "layers",
     "LinearMap": "linear_map",
+    "NoTransposed": "study.transposed_form",
     "Operator": "operator",
     "Pad": "layers",
     "Step": "core.derivation",
+    "as_conv_transpose": "study.transposed_form",
+    "bilinear_weight": "study.initialisers",
+    "checkerboard": "study.checkerboard",
+    "checkerboard_free": "study.initialisers",
     "convolution_size": "core.sizes",
+    "equivalent": "study.equivalence",
+    "float_index_differences": "study.float_index",
     "from_torch": "layers.from_torch",
+    "icnr": "study.initialisers",
     "inverse_size": "core.sizes",
     "transposed_size": "core.sizes",
 }
 
 __all__ = [
+    "AsConvTranspose",
+    "Checkerboard",
     "Composite",
     "Conv1d",
     "Conv2d",
@@ -59,14 +78,24 @@ __all__ = [
     "ConvTranspose2d",
     "ConvTranspose3d",
     "Derivation",
+    "Difference",
+    "Equal",
     "GeometryError",
     "Interpolate",
     "LinearMap",
+    "NoTransposed",
     "Operator",
     "Pad",
     "Step",
+    "as_conv_transpose",
+    "bilinear_weight",
+    "checkerboard",
+    "checkerboard_free",
     "convolution_size",
+    "equivalent",
+    "float_index_differences",
     "from_torch",
+    "icnr",
     "inverse_size",
     "transposed_size",
 ]
