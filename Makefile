@@ -11,9 +11,22 @@ WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 help:  ## Say what the targets do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
 
-derive: .venv/core  ## Print the classic derivation: 3x3 kernel, 4x4 input, 2x2 output, and its transpose
-	$(BIN)/python -m derive conv2d --kernel-size 3 --input-size 4 4
-	$(BIN)/python -m derive conv-transpose2d --kernel-size 3 --input-size 2 2
+CLASSIC := conv2d --kernel-size 3 --input-size 4 4
+BACK := conv-transpose2d --kernel-size 3 --input-size 2 2
+STRIDED := conv-transpose2d --kernel-size 3 --stride 2 --input-size 4 4
+DRAW = $(BIN)/python -m derive $(1) --figure $(2) --out out/$(3)_$(2).svg --out out/$(3)_$(2).png
+
+derive: .venv/plots  ## Print the classic derivation, 3x3 kernel, 4x4 input, and its transpose; draw figures
+	$(BIN)/python -m derive $(CLASSIC)
+	$(BIN)/python -m derive $(BACK)
+	@mkdir -p out
+	$(call DRAW,$(CLASSIC),structure,conv2d_classic)
+	$(call DRAW,$(CLASSIC),many-to-one,conv2d_classic)
+	$(call DRAW,$(BACK),one-to-many,conv_transpose2d_classic)
+	$(call DRAW,$(BACK),overlap,conv_transpose2d_classic)
+	$(call DRAW,$(STRIDED),structure,conv_transpose2d_stride2)
+	$(call DRAW,$(STRIDED),overlap,conv_transpose2d_stride2)
+	$(call DRAW,$(STRIDED),phases,conv_transpose2d_stride2)
 
 generate: .venv/core  ## Write generated/ from operators.toml, build the kernels, compare them
 	$(BIN)/python -m codegen generate operators.toml

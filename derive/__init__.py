@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .layers.from_torch import from_torch
     from .linear_map import LinearMap
     from .operator import Operator
+    from .show import figures
     from .study.checkerboard import Checkerboard, checkerboard
     from .study.equivalence import Difference, Equal, equivalent
     from .study.float_index import float_index_differences
@@ -60,6 +61,7 @@ _HOMES = {
     "checkerboard_free": "study.initialisers",
     "convolution_size": "core.sizes",
     "equivalent": "study.equivalence",
+    "figures": "show",
     "float_index_differences": "study.float_index",
     "from_torch": "layers.from_torch",
     "icnr": "study.initialisers",
@@ -93,6 +95,7 @@ __all__ = [
     "checkerboard_free",
     "convolution_size",
     "equivalent",
+    "figures",
     "float_index_differences",
     "from_torch",
     "icnr",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,13 +14,17 @@ import click
 import derive
 
 from .options import OPTION_TYPES, Several, joined
+from .show import figures
 
 if TYPE_CHECKING:
     from .layers import Layer
+    from .linear_map import Position
     from .operator import Operator
 
 LAYERS = [name for name in derive.__all__ if name.startswith("Conv")]
 FORMATS = ("text", "latex", "json")
+FIGURES = [name.replace("_", "-") for name in figures.__all__]
+FIGURES_AT = ("many-to-one", "one-to-many")  # that take a position
 DEFAULTS = {"in_channels": 1, "out_channels": 1}
 
 
@@ -66,6 +72,18 @@ def layer_command(name: str) -> click.Command:
         click.Option(
             ["--format"], type=click.Choice(FORMATS), default=FORMATS[0], show_default=True
         ),
+        click.Option(
+            ["--figure"], type=click.Choice(FIGURES), help="Draw a figure instead of printing."
+        ),
+        click.Option(
+            ["--position"], type=Several(), metavar="N...", help="What its lines lead to or from."
+        ),
+        click.Option(
+            ["--out"],
+            type=click.Path(dir_okay=False, path_type=Path),
+            multiple=True,
+            help="The file of the figure: .svg, .png or .pdf; may be given again.",
+        ),
     ]
     words = (inspect.getdoc(layer) or "").partition("\n")[0]
     return LayerCommand(
@@ -90,13 +108,38 @@ def _option(parameter: inspect.Parameter, axes: int) -> click.Option:
     )
 
 
-def _show(layer: type[Layer], *, transpose: bool, format: str, **parameters: Any) -> None:
+def _show(
+    layer: type[Layer],
+    *,
+    transpose: bool,
+    format: str,
+    figure: str | None,
+    position: Position | int | None,
+    out: tuple[Path, ...],
+    **parameters: Any,
+) -> None:
+    if bool(figure) != bool(out):
+        raise click.UsageError("--figure and --out go together")
+    if position is not None and figure not in FIGURES_AT:
+        raise click.UsageError(f"--position goes with --figure {' or '.join(FIGURES_AT)}")
     try:
-        op = layer(**parameters)
-        click.echo(_written(op.T if transpose else op, format))
-    except derive.GeometryError as error:
+        op: Operator = layer(**parameters)
+        op = op.T if transpose else op
+        if figure is None:
+            click.echo(_written(op, format))
+        else:
+            _draw(op, figure, position, out)
+    except (derive.GeometryError, ImportError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         click.get_current_context().exit(2)
+
+
+def _draw(op: Operator, figure: str, position: Position | int | None, out: Iterable[Path]) -> None:
+    at = () if position is None else (position,)
+    drawing = getattr(figures, figure.replace("-", "_"))(op, *at)
+    for path in out:
+        drawing.savefig(path)
+        click.echo(f"wrote {path}")
 
 
 def _written(op: Operator, format: str) -> str:
@@ -121,4 +164,5 @@ def main() -> None:
     \b
     python -m derive conv2d --kernel-size 3 --input-size 4 4
     python -m derive conv-transpose1d --kernel-size 3 --stride 2 --input-size 5 --format latex
+    python -m derive conv2d --kernel-size 3 --input-size 4 4 --figure structure --out matrix.svg
     """

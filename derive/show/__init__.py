@@ -1,1 +1,5 @@
 """The top floor: operators written for people."""
+
+from . import figures
+
+__all__ = ["figures"]
