@@ -1,7 +1,8 @@
-"""``make demo``: a photograph, convolved and transposed-convolved, in one labelled picture.
+"""``make demo``: a photograph doubled in five ways, in one labelled picture.
 
-The weights are the same smooth ones in both: what the transposed convolution adds is its
-checkerboard, the pattern of how many taps reach each output.
+A transposed convolution whose kernel its stride does not divide makes a checkerboard, the pattern
+of how many taps reach each output. The same kernel projected makes none, nor does resizing before
+a convolution, which is one kernel here.
 """
 
 from __future__ import annotations
@@ -9,79 +10,82 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.cbook import get_sample_data
-from numpy.typing import NDArray
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from PIL import Image
 
-import codegen
-from codegen.catalogue import read_catalogue
-from derive.layers import Layer
-
-mpl.use("agg")
-import matplotlib.pyplot as plt
+from .layers import Array, Panel, panels, phase_means
 
 ROOT = Path(__file__).parent.parent
 OUT = ROOT / "out" / "demo.png"
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
-ZOOM = slice(150, 190), slice(215, 255)  # an eye, in the pixels of the photograph
+EYE = slice(176, 216), slice(212, 252)  # in the pixels of the photograph
+SHOWN = 9  # outputs of the overlap along an axis
+GREY = 0.4
+FONT = 16  # pt, 7 where the picture is as wide as a page
+PATCH = 24  # outputs of plain grey along an axis
 
 
-def photograph() -> NDArray[np.float32]:
+def photograph() -> Array:
     """The portrait of Grace Hopper that matplotlib ships: (3, height, width) in 0..1."""
     with get_sample_data("grace_hopper.jpg") as file:
         pixels = np.asarray(Image.open(file).convert("RGB"), dtype=np.float32)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1) / 255)
 
 
-def luminance_weight(shape: tuple[int, ...], total: float) -> NDArray[np.float32]:
-    """A weight whose taps all have the colour's share of luminance and add up to ``total``."""
-    taps = np.full(shape[2:], total / np.prod(shape[2:]))
-    share = np.reshape(LUMINANCE, (1, 3) if shape[1] == 3 else (3, 1))
-    return np.multiply.outer(share, taps).astype(np.float32)
+def draw(picture: Array, detail: tuple[slice, slice] = EYE, target: str = "c") -> Figure:
+    """The picture, convolved, and doubled in five ways: in detail, and what plain grey becomes."""
+    size = picture.shape[1:]
+    convolution, *doublings = panels((size[0], size[1]))
+    results = [panel(picture, target) for panel in doublings]
+    plain = [panel(np.full_like(picture, GREY), target) for panel in doublings]
+    zoom = tuple(slice(2 * s.start, 2 * s.stop) for s in detail)
+
+    figure = Figure(figsize=(15, 12.5), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(9, 14))
+    tops = upper.subplots(1, 3)
+    show(tops[0], f"photograph, {size[1]} x {size[0]}", picture.transpose(1, 2, 0))
+    rows, columns = detail
+    corner, extent = (
+        (columns.start, rows.start),
+        (columns.stop - columns.start, rows.stop - rows.start),
+    )
+    tops[0].add_patch(Rectangle(corner, *extent, fill=False, edgecolor="white", linewidth=2))
+    show(tops[1], "Conv2d, 3 x 3", convolution(picture, target))
+    counts(tops[2], doublings[0])
+    below = lower.subplots(2, len(doublings))
+    for axes, panel, result, grey in zip(below.T, doublings, results, plain, strict=True):
+        show(axes[0], panel.title, result[zoom])
+        means = phase_means(grey)
+        words = f"plain grey {GREY} becomes\n{means.min():.3f} to {means.max():.3f}"
+        show(axes[1], words, grey[zoom][:PATCH, :PATCH])
+    return figure
 
 
-def run(layer: Layer, picture: NDArray[np.float32], total: float) -> NDArray[np.float32]:
-    """The kernel of a layer, at the size of the picture, on the picture."""
-    op = layer.at(picture.shape[1:])
-    try:
-        kernel = codegen.build(op, "c")
-    except codegen.CompileError as error:
-        print(f"{error}\nusing the NumPy kernel")
-        kernel = codegen.build(op, "numpy")
-    weight = luminance_weight(op.weight_shape, total)
-    result: NDArray[np.float32] = kernel(picture, weight, np.zeros(1, np.float32))
-    return result[0]
+def show(axes: Axes, title: str, image: Any) -> None:
+    """An image, black is 0 and white is 1; smoothed only where it is shown smaller than it is."""
+    axes.imshow(image, cmap="gray", interpolation="auto", vmin=0, vmax=1)
+    axes.set_title(title, fontsize=FONT)
+    axes.set_axis_off()
+
+
+def counts(axes: Axes, panel: Panel) -> None:
+    """How many taps reach each of the first outputs."""
+    overlap = panel.op.overlap()[:SHOWN, :SHOWN]
+    axes.imshow(overlap, cmap="cividis", vmin=0)
+    axes.set_title("taps that reach each output\nof the ConvTranspose2d", fontsize=FONT)
+    axes.set_axis_off()
+    for (y, x), count in np.ndenumerate(overlap):
+        colour = "black" if 2 * count > overlap.max() else "white"
+        axes.text(x, y, str(count), ha="center", va="center", color=colour, fontsize=FONT)
 
 
 def main() -> None:
     """Draw the picture."""
-    layers = {entry.name: entry.op for entry in read_catalogue(ROOT / "operators.toml")}
-    picture = photograph()
-    smooth = run(layers["conv2d_rgb_k3"], picture, 1)
-    up = layers["conv_transpose2d_rgb_k3s2"]
-    larger = run(up, picture, 4)  # four outputs an input
-    twice = tuple(slice(2 * s.start, 2 * s.stop) for s in ZOOM)
-    overlap = up.at(8).overlap()
-    panels: list[tuple[str, NDArray[Any]]] = [
-        (f"photograph {picture.shape[2]} x {picture.shape[1]}", picture.transpose(1, 2, 0)),
-        (f"Conv2d(3, 1, 3): {smooth.shape[1]} x {smooth.shape[0]}", smooth),
-        (f"ConvTranspose2d(3, 1, 3, stride=2): {larger.shape[1]} x {larger.shape[0]}", larger),
-        ("the eye, convolved", smooth[ZOOM]),
-        ("the eye, transposed: a checkerboard", larger[twice]),
-        ("taps that reach each output: 1, 2 or 4", overlap),
-    ]
-    figure, axes = plt.subplots(2, 3, figsize=(13, 10), layout="constrained")
-    for axis, (title, image) in zip(axes.flat, panels, strict=True):
-        axis.imshow(image, cmap="gray", interpolation="nearest")
-        axis.set_title(title, fontsize=10)
-        axis.set_axis_off()
-    for (y, x), count in np.ndenumerate(overlap):
-        colour = "black" if count == 4 else "white"
-        axes.flat[-1].text(x, y, count, ha="center", va="center", color=colour, fontsize=8)
     OUT.parent.mkdir(exist_ok=True)
-    figure.savefig(OUT, dpi=110)
+    draw(photograph()).savefig(OUT, dpi=100)
     print(f"wrote {OUT.relative_to(ROOT)}")
 
 
