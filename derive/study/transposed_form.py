@@ -41,12 +41,16 @@ class AsConvTranspose:
     combinations: tuple[tuple[Combination, ...], ...]
 
     def weight(self, given: ArrayLike | None = None) -> Array:
-        """The weight of the layer, of ``layer.weight_shape``; exact numbers stay exact.
+        """The weight of the layer, of ``layer.weight_shape``.
 
-        ``given`` is the operator's weight, None where it learns nothing.
+        ``given`` is the operator's weight, None where it learns nothing. Exact numbers stay exact:
+        integers become Fractions where a resize divides them.
         """
         form = self.op.form
         array = numbers("weight", self.op.weight(given))
+        coefficients = (c for axis in self.combinations for each in axis for _, c in each)
+        if array.dtype.kind in "biu" and any(c.denominator > 1 for c in coefficients):
+            array = array.astype(object)
         result = by_channel(form, widened(checked(form, array))).swapaxes(1, 2)
         for axis, combinations in enumerate(self.combinations, start=3):
             result = np.stack([_combined(result, axis, each) for each in combinations], axis)
