@@ -72,6 +72,7 @@ def build(
         learned=op.learned,
         folded=text.folded,
         packed=text.packed,
+        packed_sample=text.packed_sample,
     )
     load(dtype)
     return Kernel(

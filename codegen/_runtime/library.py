@@ -179,6 +179,7 @@ def c_functions(
     learned: bool = True,
     folded: int = 0,
     packed: Mapping[str, int] | None = None,
+    packed_sample: int = 0,
 ) -> Callable[[str], Mapping[str, Raw]]:
     """dtype -> the raw functions of kernel ``name``, compiled at first use.
 
@@ -192,6 +193,12 @@ def c_functions(
         pointers = DIRECTIONS if learned else WITHOUT_WEIGHT
         functions = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
         for direction, numbers in (packed or {}).items():
+            if direction == "weight_gradient":
+                pack = raw_function(library, f"{name}_pack_gradient", 2)
+                unpack = _plain_function(library, f"{name}_unpack_gradient")
+                in_lanes = _of_packed(functions[direction], pack, packed_sample)
+                functions[direction] = _unfolded(in_lanes, unpack, numbers)
+                continue
             pack = _plain_function(library, f"{name}_pack_{direction}")
             functions[direction] = _prepared(functions[direction], pack, numbers)
         if folded:
@@ -223,6 +230,17 @@ def _unfolded(function: Raw, unfold: Raw, numbers: int) -> Raw:
         v = _aligned(numbers, weight.dtype)
         function(x, y, v)
         unfold(v, weight)
+
+    return call
+
+
+def _of_packed(function: Raw, pack: Raw, sample: int) -> Raw:
+    """The function of a packed gradient of the output as one of that gradient."""
+
+    def call(x: Array, y: Array, weight: Array) -> None:
+        packed = _aligned(len(y) * sample, y.dtype).reshape(len(y), sample)
+        pack(y, packed)
+        function(x, packed, weight)
 
     return call
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from codegen._runtime.machine import Machine
 from codegen.describe import header
+from codegen.lane_gradient import lane_gradient, suits_gradient
 from codegen.lanes import lanes_of, suits
 from codegen.lower import lower
 from codegen.nests import AxisFold, Loop, Nests
@@ -16,7 +17,7 @@ from codegen.resample import resample
 from derive import Operator
 
 from . import kernel_object
-from .lanes import lane_page
+from .lanes import gradient_page, lane_page
 
 SERIAL_WORK = 1 << 17  # multiply-adds below which a parallel region costs more than it saves
 
@@ -53,6 +54,7 @@ class CText:
     files: dict[str, str]
     folded: int
     packed: dict[str, int]
+    packed_sample: int  # numbers of a packed gradient of the output, for each sample
 
 
 def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "float32") -> CText:
@@ -63,7 +65,7 @@ def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "
     comment = _comment([*header(op, name), "", *ROLES])
     files = {f"{name}.h": emit_header(op, name)}
     if not op.learned:
-        return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {})
+        return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {}, 0)
     nests = lower(op.form)
     directions = {
         "forward": (nests.forward, nests.form, FORWARD, BIAS),
@@ -85,26 +87,34 @@ def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "
             pragma = _parallel(op, nest.channels)
             at = start.format(nest.bias)
             gathers.append({**common, "nest": nest, "pragma": pragma, "start": at})
-    correlation = {
-        "nest": nests.weight_gradient,
-        "parameters": WEIGHT_GRADIENT,
-        "pragma": _parallel(op, nests.weight_gradient.channels),
-    }
+    by_weight: dict[str, list[dict[str, Any]]] = {"correlations": [], "gradients": []}
+    common = {"parameters": WEIGHT_GRADIENT}
+    packed = {lane["direction"]: lane["packed"] for lane in lanes}
+    sample = 0
+    if machine is not None and suits_gradient(nests.form, machine, ITEM[dtype]):
+        gradient = lane_gradient(nests.form, machine, ITEM[dtype])
+        page = gradient_page(gradient, nests.form)
+        pragma = _parallel(op, gradient.channels)
+        by_weight["gradients"] = [{**common, "pragma": pragma, **page}]
+        packed["weight_gradient"], sample = page["packed"], page["packed_sample"]
+    else:
+        pragma = _parallel(op, nests.weight_gradient.channels)
+        nest_ = nests.weight_gradient
+        by_weight["correlations"] = [{**common, "pragma": pragma, "nest": nest_}]
     text = render(
         "kernel.c.j2",
         comment=comment,
         name=name,
         folds=_folds(nests),
-        vectors=[machine.vector_bytes] if machine is not None and lanes else [],
+        vectors=[machine.vector_bytes] if machine is not None and packed else [],
         lanes=lanes,
         gathers=gathers,
-        correlation=correlation,
+        **by_weight,
         bias_parameters=BIAS_GRADIENT,
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
-    packed = {lane["direction"]: lane["packed"] for lane in lanes}
-    return CText({f"{name}.c": text, **files}, folded_numbers(op), packed)
+    return CText({f"{name}.c": text, **files}, folded_numbers(op), packed, sample)
 
 
 def emit_c(op: Operator, name: str) -> str:

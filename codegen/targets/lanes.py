@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from codegen.lane_gradient import Chunk, LaneGradient
 from codegen.lanes import Lanes, LaneTile, RowBlock
+from codegen.nests import Affine
 from codegen.places import channel_places
 from derive.core.form import TrilinearForm
 
 
 def lane_page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
     """What the page says of one direction; ``start`` is the bias at a place, or 0."""
-    _, _, w = channel_places(form)
-    at = dict(w.terms)
-    full, rest = nest.lanes, nest.outputs % nest.lanes
-    valid = str(rest or full)
-    if rest and nest.blocks > 1:
-        valid = f"k < {nest.blocks - 1} ? {full} : {rest}"
     return {
+        **_packing(nest, form),
         "nest": nest,
-        "valid": valid,
         "start": start.format(f"{nest.bias} + l"),
-        "packed": form.groups * nest.blocks * nest.inputs * nest.kernel * nest.lanes,
-        "groups": form.groups,
-        "weight_at": f"{at.get('g', 0)}*g + {at['o']}*({full}*k + l) + {at['i']}*i + t",
-        "packed_at": f"(((g*{nest.blocks} + k)*{nest.inputs} + i)*{nest.kernel} + t)*{full} + l",
         "call_size": 2 + 3 * nest.outer,
         "outer": [
             {"loop": f"a{d}", "count": 2 + 3 * d, "x": 3 + 3 * d, "w": 4 + 3 * d}
@@ -37,6 +29,76 @@ def lane_page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
             {"nest": sweep, "calls": ", ".join(f"{{{_list(call)}}}" for call in sweep.calls)}
             for sweep in nest.sweeps
         ],
+    }
+
+
+def gradient_page(nest: LaneGradient, form: TrilinearForm) -> dict[str, Any]:
+    """What the page says of the weight gradient."""
+    block = nest.positions * nest.lanes
+    return {
+        **_packing(nest, form),
+        "nest": nest,
+        "call_size": 3 + 3 * nest.outer,
+        "calls": ", ".join(f"{{{_list(call)}}}" for call in nest.calls),
+        "n_calls": len(nest.calls),
+        "outer": [
+            {"loop": f"q{d}", "count": 3 + 3 * d, "y": 4 + 3 * d, "x": 5 + 3 * d}
+            for d in range(nest.outer)
+        ],
+        "w_block": nest.inputs * nest.kernel * nest.lanes,
+        "chunks": [_chunk(nest, chunk) for chunk in nest.chunks],
+        "y_from": f"{nest.positions}*((b*{form.groups} + g)*{nest.outputs} + {nest.lanes}*k)",
+        "y_to": f"{block}*((b*{form.groups} + g)*{nest.blocks} + k)",
+        "packed_sample": form.groups * nest.blocks * block,
+    }
+
+
+def _chunk(nest: LaneGradient, chunk: Chunk) -> dict[str, Any]:
+    sums = [(i, t) for i in range(chunk.inputs) for t in range(nest.taps)]
+    channel = nest.kernel * nest.lanes
+    return {
+        "inputs": chunk.inputs,
+        "count": chunk.count,
+        "w_first": channel * chunk.first,
+        "w_step": channel * chunk.inputs,
+        "x_first": nest.x_plane * chunk.first,
+        "x_step": nest.x_plane * chunk.inputs,
+        "started": ", ".join(f"w{i}_{t} = {{0}}" for i, t in sums),
+        "meetings": [
+            {
+                "loops": meeting.loops,
+                "y": meeting.y,
+                "lines": [
+                    " ".join(
+                        f"w{i}_{t} += s * xs[{Affine.of(nest.x_plane * i) + place}];"
+                        for t, place in meeting.reads
+                    )
+                    for i in range(chunk.inputs)
+                ],
+            }
+            for meeting in nest.meetings
+        ],
+        "stores": [
+            " ".join(f"sums[{nest.kernel * i + t}] += w{i}_{t};" for t in range(nest.taps))
+            for i in range(chunk.inputs)
+        ],
+    }
+
+
+def _packing(nest: Lanes | LaneGradient, form: TrilinearForm) -> dict[str, Any]:
+    """How the weight lies, and how its packed form does."""
+    _, _, w = channel_places(form)
+    at = dict(w.terms)
+    full, rest = nest.lanes, nest.outputs % nest.lanes
+    valid = str(rest or full)
+    if rest and nest.blocks > 1:
+        valid = f"k < {nest.blocks - 1} ? {full} : {rest}"
+    return {
+        "valid": valid,
+        "groups": form.groups,
+        "packed": form.groups * nest.blocks * nest.inputs * nest.kernel * full,
+        "weight_at": f"{at.get('g', 0)}*g + {at['o']}*({full}*k + l) + {at['i']}*i + t",
+        "packed_at": f"(((g*{nest.blocks} + k)*{nest.inputs} + i)*{nest.kernel} + t)*{full} + l",
     }
 
 

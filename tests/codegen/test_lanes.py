@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import derive
-from codegen import Kernel
+from codegen import Kernel, lane_gradient
 from codegen._runtime.library import SCALARS, Compiler, c_functions, find_compiler
 from codegen._runtime.machine import Machine, candidates
 from codegen.exactness import mismatches
@@ -57,6 +57,7 @@ def kernels(
             lambda sources, scalar: library,
             folded=text.folded,
             packed=text.packed,
+            packed_sample=text.packed_sample,
         )
         yield (
             Kernel(
@@ -78,6 +79,7 @@ def kernels(
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes for every operator, also those with channels too few to be worth it."""
     monkeypatch.setattr(c, "suits", lambda form, machine, item: True)
+    monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
 
 
 @needs_compiler

@@ -1,0 +1,145 @@
+"""The weight gradient in channel lanes.
+
+The gradient of the output is packed first, the channels of a vector side by side, so that one load
+serves all taps: [sample][group][block][position][lane]. Accumulators are taps of a kernel row
+times a few input channels; they stay in registers over all rows and samples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from derive.core.form import TrilinearForm
+from derive.core.polyphase import Run
+
+from ._runtime.machine import Machine
+from .boxes import boxes_of_strands
+from .lanes import suits
+from .nests import Affine, Loop
+from .places import channel_places, loops_of
+
+SPARE_REGISTERS = 3  # the gradient, and room for the compiler
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Positions of one column run: the gradient at ``y`` meets x at each (tap, place)."""
+
+    loops: tuple[Loop, ...]
+    y: Affine
+    reads: tuple[tuple[int, Affine], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """``count`` groups of ``inputs`` input channels from ``first`` on, summed side by side."""
+
+    first: int
+    count: int
+    inputs: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneGradient:
+    """A weight gradient in channel lanes; a call is (y, x, w, then count, y step, x step)."""
+
+    lanes: int
+    blocks: int
+    channels: tuple[Loop, ...]
+    outputs: int
+    inputs: int
+    positions: int
+    y: Affine
+    y_sample: int
+    x: Affine
+    x_sample: int
+    x_plane: int
+    w: Affine
+    taps: int  # of a kernel row
+    kernel: int
+    outer: int
+    chunks: tuple[Chunk, ...]
+    meetings: tuple[Meeting, ...]
+    calls: tuple[tuple[int, ...], ...]
+
+
+def suits_gradient(form: TrilinearForm, machine: Machine, item: int) -> bool:
+    """Whether the taps of a kernel row fit the registers, and the channels a vector."""
+    fits = form.axes[-1].n_tap <= machine.registers - SPARE_REGISTERS
+    return fits and suits(form, machine, item)
+
+
+def lane_gradient(form: TrilinearForm, machine: Machine, item: int) -> LaneGradient:
+    """The schedule of a folded form for scalars of ``item`` bytes."""
+    *outer, column = form.axes
+    lanes = machine.vector_bytes // item
+    blocks = -(-form.channels_out // lanes)
+    positions = prod(form.output_shape[1:])
+    kernel = prod(axis.n_tap for axis in form.axes)
+    side_by_side = max(1, (machine.registers - SPARE_REGISTERS) // column.n_tap)
+    channels = loops_of(g=form.groups, k=blocks)
+    _, x, _ = channel_places(form)
+    packed = form.channels_in * kernel * lanes
+    block = positions * lanes
+    return LaneGradient(
+        lanes=lanes,
+        blocks=blocks,
+        channels=channels,
+        outputs=form.channels_out,
+        inputs=form.channels_in,
+        positions=positions,
+        y=Affine.of(0, g=blocks * block, k=block).within(channels),
+        y_sample=form.groups * blocks * block,
+        x=x.within(channels),
+        x_sample=prod(form.input_shape),
+        x_plane=prod(form.input_shape[1:]),
+        w=Affine.of(0, g=blocks * packed, k=packed).within(channels),
+        taps=column.n_tap,
+        kernel=kernel,
+        outer=len(outer),
+        chunks=_chunks(form.channels_in, side_by_side),
+        meetings=tuple(_meeting(run) for run in column.runs if run.taps),
+        calls=_calls(form, lanes),
+    )
+
+
+def _chunks(channels: int, most: int) -> tuple[Chunk, ...]:
+    """Input channels in groups of nearly equal size, at most ``most``."""
+    size = -(-channels // -(-channels // most))
+    whole, rest = divmod(channels, size)
+    chunks = [Chunk(0, whole, size)]
+    return (*chunks, Chunk(whole * size, 1, rest)) if rest else tuple(chunks)
+
+
+def _meeting(run: Run) -> Meeting:
+    loops = loops_of(q=run.count)
+    return Meeting(
+        loops,
+        Affine.of(run.first, q=run.step).within(loops),
+        tuple(
+            (t, Affine.of(run.source + tap.offset, q=run.advance).within(loops))
+            for tap in run.taps
+            for t, _ in tap.weights
+        ),
+    )
+
+
+def _calls(form: TrilinearForm, lanes: int) -> tuple[tuple[int, ...], ...]:
+    """One call for each product of strands of the outer axes: one tap, all rows that use it."""
+    outer = form.axes[:-1]
+    y_strides = [lanes * prod(form.output_shape[d + 2 :]) for d in range(len(outer))]
+    x_strides = [prod(form.input_shape[d + 2 :]) for d in range(len(outer))]
+    w_strides = [lanes * prod(form.weight_shape[d + 3 :]) for d in range(len(outer))]
+    calls = []
+    for boxes in product(*(boxes_of_strands(axis) for axis in outer)):
+        call = [
+            sum(box.y * stride for box, stride in zip(boxes, y_strides, strict=True)),
+            sum(box.x * stride for box, stride in zip(boxes, x_strides, strict=True)),
+            sum(box.t * stride for box, stride in zip(boxes, w_strides, strict=True)),
+        ]
+        for box, y_stride, x_stride in zip(boxes, y_strides, x_strides, strict=True):
+            call += [box.count, box.y_step * y_stride, box.x_step * x_stride]
+        calls.append(tuple(call))
+    return tuple(calls)
