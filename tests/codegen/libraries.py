@@ -1,0 +1,120 @@
+"""Many C kernels in one library, so that a compiler starts once for fifty of them."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from codegen._runtime import CompileError
+from codegen._runtime.library import (
+    DIRECTIONS,
+    SCALARS,
+    WITHOUT_WEIGHT,
+    find_compiler,
+    raw_function,
+)
+from codegen.build import c_sources
+from codegen.targets.c import folded_numbers
+from derive import Operator
+from tests.codegen.judge import Raw, unwritten
+
+Array = NDArray[Any]
+
+PROT_NONE = 0
+_libc = ctypes.CDLL(None)
+
+
+def has_compiler() -> bool:
+    try:
+        find_compiler()
+    except CompileError:
+        return False
+    return True
+
+
+needs_compiler = pytest.mark.skipif(not has_compiler(), reason="no C compiler")
+
+
+def compiled_together(
+    folder: Path,
+    ops: Mapping[str, Operator],
+    dtype: str,
+    *,
+    optimised: bool = False,
+    place: Callable[[Array], Array] = np.copy,
+) -> dict[str, Raw]:
+    """The raw functions of each named operator, from one compilation of all their files.
+
+    Unless ``optimised`` the usual flags are followed by -O0, which takes a tenth of the time.
+    ``place`` puts the folded weight of the kernels that have one somewhere.
+    """
+    for name, op in ops.items():
+        for file, text in c_sources(op, name).items():
+            (folder / file).write_text(text)
+    whole = folder / "whole.c"
+    whole.write_text("".join(f'#include "{name}.c"\n' for name in ops))
+    compiler = find_compiler()
+    target = folder / f"{dtype}.so"
+    words = compiler.arguments(SCALARS[dtype], str(whole), str(target))
+    subprocess.run(words if optimised else [*words, "-O0"], check=True)
+    library = ctypes.CDLL(str(target))
+    return {name: _functions(library, name, op, place) for name, op in ops.items()}
+
+
+def _functions(
+    library: ctypes.CDLL, name: str, op: Operator, place: Callable[[Array], Array]
+) -> Raw:
+    """Of the weight itself, whether the kernel folds it or not."""
+    pointers = DIRECTIONS if op.learned else WITHOUT_WEIGHT
+    raw = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
+    numbers = folded_numbers(op) if op.learned else 0
+    if not numbers:
+        return raw
+    fold, unfold = (library[f"{name}_{direction}"] for direction in ("fold", "unfold"))
+    fold.argtypes = unfold.argtypes = [ctypes.c_void_p] * 2
+
+    def through_folded(direction: str) -> Callable[..., None]:
+        def call(x: Array, weight: Array, *others: Array) -> None:
+            folded = place(unwritten((numbers,), str(x.dtype)))
+            fold(weight.ctypes.data, folded.ctypes.data)
+            raw[direction](x, folded, *others)
+
+        return call
+
+    def weight_gradient(x: Array, y: Array, weight: Array) -> None:
+        folded = place(unwritten((numbers,), str(x.dtype)))
+        raw["weight_gradient"](x, y, folded)
+        unfold(folded.ctypes.data, weight.ctypes.data)
+
+    directions = "forward", "input_gradient"
+    return {
+        **raw,
+        **{direction: through_folded(direction) for direction in directions},
+        "weight_gradient": weight_gradient,
+    }
+
+
+def at_a_guard(array: Array, *, before: bool) -> Array:
+    """A copy that begins right behind, or ends right before, a page that nobody may touch.
+
+    A kernel that reads or writes outside dies there, whatever the compiler made of it.
+    """
+    page = mmap.PAGESIZE
+    room = -(-array.nbytes // page) * page
+    memory = mmap.mmap(-1, room + 2 * page)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for at in (address, address + page + room):
+        if _libc.mprotect(ctypes.c_void_p(at), ctypes.c_size_t(page), PROT_NONE):
+            raise OSError("mprotect refused")
+    offset = page if before else page + room - array.nbytes
+    copy: Array = np.ndarray(array.shape, array.dtype, memory, offset)
+    copy[...] = array
+    return copy

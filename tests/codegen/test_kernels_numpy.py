@@ -1,0 +1,81 @@
+"""Emitted NumPy kernels against torch and against the matrix: all small ones, many random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from codegen._runtime import Kernel
+from codegen.build import numpy_kernel
+from codegen.emit import emit_numpy
+from derive import Operator
+from derive.layers import Layer
+from tests.cases import exhaustive_1d, generator, random_layer
+from tests.codegen.judge import (
+    DTYPES,
+    Answer,
+    Data,
+    against_matrix,
+    answer_of,
+    of_empty_batch,
+    of_torch,
+    of_torch_adjoint,
+    telling,
+)
+
+ALL_1D_CHUNKS = 48
+RANDOM_CHUNKS, RANDOM = 20, 100
+ADJOINT_CHUNKS, ADJOINTS = 4, 50
+
+
+def emitted(op: Operator) -> Kernel:
+    return numpy_kernel("kernel", emit_numpy(op, "kernel"))
+
+
+def check(
+    op: Operator, layer: Layer, reference: Callable[[Layer, Data], Answer], case: int, seed: int
+) -> bool:
+    """One kernel against torch and the matrix, in one dtype or more; whether it tells."""
+    kernel = emitted(op)
+    data = Data.of(op, generator(seed, case))
+    expected = reference(layer, data)
+    assert against_matrix(op, data, expected, weight_gradient=case % 4 == 0) == [], op
+    for dtype in DTYPES[: 1 + case % 3]:
+        assert answer_of(kernel, data.astype(dtype)).differences(expected) == [], (op, dtype)
+    if case % 3 == 0:
+        empty, zeros = of_empty_batch(op)
+        assert answer_of(kernel, empty).differences(zeros) == [], (op, "batch of 0")
+    return telling(expected)
+
+
+@pytest.mark.parametrize("chunk", range(ALL_1D_CHUNKS))
+def test_every_small_layer_of_one_axis(chunk: int) -> None:
+    layers = list(exhaustive_1d(chunk, ALL_1D_CHUNKS))
+    assert len(layers) * ALL_1D_CHUNKS > 20_000
+    for case, layer in enumerate(layers):
+        check(layer, layer, of_torch, case, 100 + chunk)
+
+
+@pytest.mark.parametrize("chunk", range(RANDOM_CHUNKS))
+def test_random_layers(chunk: int) -> None:
+    told = 0
+    for case in range(RANDOM):
+        layer = random_layer(generator(200, chunk, case))
+        told += check(layer, layer, of_torch, case, 201)
+    assert told > 0.9 * RANDOM
+
+
+@pytest.mark.parametrize("chunk", range(ADJOINT_CHUNKS))
+def test_random_adjoints(chunk: int) -> None:
+    """Of every padding mode: the adjoint of a padded layer adds up what the border read twice."""
+    for case in range(ADJOINTS):
+        layer = random_layer(generator(202, chunk, case))
+        check(layer.T, layer, of_torch_adjoint, case, 203)
+
+
+def test_batch_of_zero_as_torch_has_it() -> None:
+    for case in range(50):
+        layer = random_layer(generator(204, case))
+        data, expected = of_empty_batch(layer)
+        assert of_torch(layer, data).differences(expected) == []
