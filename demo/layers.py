@@ -22,7 +22,7 @@ class Panel:
     """An operator from colours to luminance, and its exact weight."""
 
     title: str
-    op: derive.Operator
+    op: derive.LinearMap
     weight: Array
 
     def __call__(self, picture: Array, target: str = "c") -> Array:

@@ -16,7 +16,7 @@ from .by_phase import Phase, SmallKernel, classified, small_kernels
 from .drawing import COLUMN, LINE, MARGIN, Drawing, colours, plane, styled, times
 from .names import spelled
 
-CELL = 7  # mm at most
+CELL = 8  # mm at most
 SUM_CELL = 17  # mm wide, where weights are added up
 SMALLEST_CELL = 3
 GAP = 3  # mm between panels

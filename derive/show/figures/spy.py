@@ -61,10 +61,12 @@ def structure(op: LinearMap) -> Drawing:
     shades = colours(len(phases_of(side.axes)))
     key = list(_key(side, TRANSPOSED if transposed else "C", all(whole)))
 
-    cell = min(LARGEST_CELL, HIGHEST / max(height, width))
-    cell = min(cell, (COLUMN - 2 * MARGIN - GAP) / (height + width))
+    room = COLUMN - 2 * MARGIN
+    cell = min(LARGEST_CELL, HIGHEST / max(height, width), (room - GAP) / (height + width))
     if width * cell + GAP < NARROWEST:
-        cell = min(cell, (COLUMN - MARGIN - MARGIN - NARROWEST) / height)
+        cell = min(cell, (room - NARROWEST) / height)
+    if height * cell < NARROWEST:
+        cell = min(cell, (room - NARROWEST - GAP) / width)
     top = MARGIN + LINE
     second = MARGIN + max(width * cell + GAP, NARROWEST)
     bottom = top + max(height, width) * cell
