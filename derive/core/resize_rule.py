@@ -36,7 +36,7 @@ class ResizeRule:
         return 1
 
     @property
-    def _follows_factor(self) -> bool:
+    def follows_factor(self) -> bool:
         """Whether the scale is 1/factor whatever the sizes are."""
         sized = self.recompute or self.aligned or self.kind == "area"
         return self.factor is not None and not sized
@@ -51,7 +51,7 @@ class ResizeRule:
         if n == 1 or copies:  # torch, too, copies an axis that keeps its size
             return resize.nearest(ONE).at(n, n_out)
         if self.float32:
-            factor = self.factor if self._follows_factor else None
+            factor = self.factor if self.follows_factor else None
             return float_index.picked(self.kind, n, n_out, factor)
         scale = self._scale(n, n_out)
         if smooth:
@@ -64,7 +64,7 @@ class ResizeRule:
     def _scale(self, n: int, n_out: int) -> Fraction:
         if self.aligned:
             return Fraction(n - 1, n_out - 1) if n_out > 1 else ONE
-        if self.factor is not None and self._follows_factor:
+        if self.factor is not None and self.follows_factor:
             return 1 / self.factor
         return Fraction(n, n_out)
 
@@ -72,7 +72,7 @@ class ResizeRule:
     def equation(self) -> str:
         """The source position of output y; the kernel weighs or rounds it."""
         scale = "(n_in - 1)/(n_out - 1)" if self.aligned else "n_in/n_out"
-        if self.factor is not None and self._follows_factor:
+        if self.factor is not None and self.follows_factor:
             scale = str(1 / self.factor)
         centred = self.kind == "nearest-exact" or (self.kind in resize.SMOOTH and not self.aligned)
         place = f"(y + 1/2)*{scale} - 1/2" if centred or self.antialias else f"y*{scale}"
@@ -81,7 +81,7 @@ class ResizeRule:
     @property
     def period(self) -> int:
         """Of n; a scale that changes with n has none."""
-        if self.factor is None or not self._follows_factor or self.float32:
+        if self.factor is None or not self.follows_factor or self.float32:
             raise ValueError(
                 "scale_factor: a resize has a normal form for free sizes only where its scale is "
                 "a given factor, in exact arithmetic"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import reduce
 
 from derive.composite import Composite
 from derive.core.axis import Axis
 from derive.core.polyphase import Run
+from derive.core.resize_rule import ResizeRule
 from derive.core.rules import AxisRule, ChainRule, sized_by_output
 from derive.linear_map import LinearMap
 from derive.operator import Operator
@@ -81,13 +82,35 @@ def _before(inner: AxisRule, outer: AxisRule) -> AxisRule:
 
 def _settled(axis: Axis, rule: AxisRule | None) -> Axis:
     """The axis at a size where its borders do not meet, if the rule has such a size."""
-    if rule is None or rule.settled > MOST_SETTLED:
-        return axis
     try:
-        wide = rule.at(rule.period * -(-rule.settled // rule.period))
-    except ValueError:  # the scale of a resize, or an adjoint, belongs to one size
+        wide = axis if rule is None else _wide(rule, axis.n_in)
+    except ValueError:  # an adjoint, or a resize of what another made, belongs to one size
         return axis
     return wide if (wide.step, wide.advance) == (axis.step, axis.advance) else axis
+
+
+def _wide(rule: AxisRule, n: int, least: int = 8) -> Axis:
+    """The rule at ``least`` positions or more, no border near another; ValueError if it cannot.
+
+    A resize whose scale follows from its sizes has them multiplied alike.
+    """
+    if isinstance(rule, ChainRule) and rule.between is None:
+        inner = _wide(rule.inner, n, max(least, 2 * rule.outer.settled))
+        _ = rule.outer.period  # a ValueError where the scale follows from the size
+        return rule.outer.at(inner.n_out).after(inner)
+    if isinstance(rule, ResizeRule) and not rule.float32 and not rule.follows_factor:
+        m, edge = rule.output_size(n), int(rule.aligned)
+        times = -(-_bounded(least) // min(n, m))
+        n, m = ((size - edge) * times + edge for size in (n, m))
+        return replace(rule, fixed=m, factor=None, recompute=False).at(n)
+    size = _bounded(max(least, rule.settled))
+    return rule.at(rule.period * -(-size // rule.period))
+
+
+def _bounded(size: int) -> int:
+    if size > MOST_SETTLED:
+        raise ValueError(f"{size} positions are too many to look at")
+    return size
 
 
 def _interior(axis: Axis) -> Iterator[Run]:
