@@ -14,6 +14,7 @@ from types import ModuleType
 import ninja
 
 from derive import LinearMap, Operator
+from derive.layers import Layer
 
 from ._runtime import CompileError, Kernel, c_functions
 from ._runtime.library import (
@@ -27,6 +28,7 @@ from ._runtime.library import (
 from .emit import default_name, emit_numpy
 from .errors import LoweringError
 from .exactness import integral
+from .free import FreeKernel
 from .targets.c import emit
 
 TARGETS = ("numpy", "c")
@@ -34,12 +36,13 @@ TARGETS = ("numpy", "c")
 
 def build(
     op: LinearMap, target: str = "c", dtype: str = "float32", *, name: str | None = None
-) -> Kernel:
+) -> Kernel | FreeKernel:
     """The kernel of an operator: forward, input, weight and bias gradient for one dtype.
 
-    ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests). ``name``
-    becomes the prefix of the C functions. The input size must be fixed. Compiled libraries are
-    kept in a cache; the same operator is not compiled twice.
+    ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests, where no
+    weight is a fraction). ``name`` becomes the prefix of the C functions. Compiled libraries are
+    kept in a cache; the same operator is not compiled twice. Where the input size of a layer is
+    left free, a kernel is specialised for each size that comes.
 
     >>> import numpy as np
     >>> from derive import Conv2d
@@ -54,13 +57,18 @@ def build(
         raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(SCALARS)}")
     if not isinstance(op, LinearMap):
         raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
+    if isinstance(op, Layer) and op.sizes is None:
+        return FreeKernel(op, lambda layer: build_sized(layer, target, dtype, name))
     if not isinstance(op, Operator):
         raise LoweringError(f"{op!r} has several learned parts; build each of them")
+    return build_sized(op, target, dtype, name)
+
+
+def build_sized(op: Operator, target: str, dtype: str, name: str | None = None) -> Kernel:
+    """The kernel of an operator of fixed size."""
     name = default_name(op) if name is None else name
     if dtype == "int64" and not integral(op):
-        raise LoweringError(
-            f"dtype = 'int64': allowed is a float, {op!r} has fractions for weights"
-        )
+        raise LoweringError(f"dtype = 'int64': allowed is a float, {op!r} weighs by fractions")
     if target == "numpy":
         module = emit_numpy(op, name)
         return replace(numpy_kernel(name, module), dtypes=(dtype,), source=module)

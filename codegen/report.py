@@ -9,7 +9,7 @@ from derive import Operator
 
 from ._runtime import CompileError
 from ._runtime.library import SCALARS
-from .build import build, c_sources, compile_libraries
+from .build import build_sized, c_sources, compile_libraries
 from .catalogue import Entry
 from .exactness import integral, mismatches
 
@@ -52,7 +52,7 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
     for entry in entries:
         faults = {}
         for target in targets:
-            kernel = build(entry.op, target, _judged_in(entry.op), name=entry.name)
+            kernel = build_sized(entry.op, target, _judged_in(entry.op), entry.name)
             faults[target] = tuple(mismatches(kernel, entry.op))
         yield Verdict(entry, faults)
 
