@@ -7,6 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from derive.core.rules import AxisRule
 from derive.layers import Layer
 
 from ._runtime import Kernel, LayoutError
@@ -90,13 +91,13 @@ class FreeKernel:
         return self.at(tuple(map(_only_input, self.op.rules, sizes)))
 
 
-def _only_input(rule: Any, n_out: int) -> int:
+def _only_input(rule: AxisRule, n_out: int) -> int:
     """The one input size that gives ``n_out``; LayoutError where there is none or several."""
-    n = bisect_left(
-        range(2 * (n_out + 1) * rule.period + rule.settled), n_out, key=rule.output_size
-    )
-    if rule.output_size(n) != n_out or rule.output_size(n + 1) == n_out:
-        raise LayoutError(
-            f"input_size = None: allowed is the size meant, {n_out} outputs do not tell"
-        )
+
+    def outputs(n: int) -> int:
+        return rule.at(n).n_out
+
+    n = 1 + bisect_left(range(1, 2 * (n_out + 1) * rule.period + rule.settled), n_out, key=outputs)
+    if outputs(n) != n_out or outputs(n + 1) == n_out:
+        raise LayoutError(f"input_size = None: allowed is a size, {n_out} outputs do not tell it")
     return n
