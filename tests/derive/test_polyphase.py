@@ -1,7 +1,7 @@
 """Runs: every output in exactly one, and together the tensor that the strands are."""
 
 from math import gcd
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -87,9 +87,9 @@ def test_length_does_not_grow_with_the_size(mode: str, stride: int, up: int) -> 
 def test_a_million_positions_take_milliseconds() -> None:
     rule = ConvolutionRule(kernel=5, stride=2, dilation=3, before=4, after=4, mode="reflect")
     rule.at(100)
-    begin = perf_counter()
+    begin = process_time()
     runs = rule.at(10**6).runs
-    assert perf_counter() - begin < 0.1  # 10 ms on an idle machine
+    assert process_time() - begin < 0.1  # 10 ms on an idle machine
     assert sum(run.count for run in runs) == rule.output_size(10**6)
 
 
