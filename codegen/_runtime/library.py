@@ -36,7 +36,7 @@ WITHOUT_WEIGHT = {"forward": 2, "input_gradient": 2}
 Raw = Callable[..., None]
 Sources = Mapping[str, str]  # file name -> text, one of them a .c file
 FLAGS = ("-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=fast", "-fPIC", "-shared")
-OPTIONAL = ("-fvect-cost-model=dynamic", "-fopenmp")
+OPTIONAL = ("-fvect-cost-model=dynamic", "-fno-predictive-commoning", "-fopenmp")
 VECTORS = """
 typedef float v __attribute__((vector_size(64)));
 void f(float *x, float s) { *(v *)x = *(v *)x * s; }
