@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -212,32 +213,36 @@ def test_every_output_is_in_one_phase_and_reads_what_its_small_kernel_says(seed:
 # --- how they look ---------------------------------------------------------------------------
 
 
-@each_example
-@each_figure
-def test_a_column_wide_and_no_word_small_or_outside(name: str, op: derive.LinearMap) -> None:
-    drawing = draws(name, op)
-    width, height = drawing.get_size_inches()
-    assert width * 25.4 == pytest.approx(COLUMN)
-    page = drawing.bbox
+def check_words(drawing: Drawing) -> None:
+    """Every word is on the page, none is small, and none lies on another."""
+    page, boxes = drawing.bbox, []
     for text in drawing.page.texts:
         assert text.get_fontsize() >= FONT >= 7
-        if not text.get_text():
-            continue
-        box = text.get_window_extent()
-        assert page.x0 <= box.x0 < box.x1 <= page.x1, text.get_text()
-        assert page.y0 <= box.y0 < box.y1 <= page.y1, text.get_text()
-    assert height < 10
-
-
-@each_example
-@each_figure
-def test_no_two_words_overlap(name: str, op: derive.LinearMap) -> None:
-    drawing = draws(name, op)
-    boxes = [(t.get_text(), t.get_window_extent()) for t in drawing.page.texts if t.get_text()]
+        if text.get_text():
+            box = text.get_window_extent()
+            assert page.x0 <= box.x0 < box.x1 <= page.x1, text.get_text()
+            assert page.y0 <= box.y0 < box.y1 <= page.y1, text.get_text()
+            boxes.append((text.get_text(), box))
     for i, (one, a) in enumerate(boxes):
         for other, b in boxes[i + 1 :]:
             apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
             assert apart, (one, other)
+
+
+@each_example
+@each_figure
+def test_a_column_wide_and_every_word_readable(name: str, op: derive.LinearMap) -> None:
+    drawing = draws(name, op)
+    width, height = drawing.get_size_inches()
+    assert width * 25.4 == pytest.approx(COLUMN)
+    assert height < 10
+    check_words(drawing)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 30, 60])
+@pytest.mark.parametrize("m", [1, 2, 3, 30, 60])
+def test_titles_have_room_beside_narrow_matrices(n: int, m: int) -> None:
+    check_words(figures.structure(derive.Conv1d(n, m, 1, input_size=1)))
 
 
 @each_figure
@@ -265,7 +270,7 @@ def test_the_same_bytes_in_another_process(tmp_path: Path) -> None:
         fresh = subprocess.run(
             [sys.executable, "-W", "error", "-c", code],
             cwd=folder,
-            env={"PYTHONHASHSEED": seed, "MPLCONFIGDIR": str(tmp_path)},
+            env={**os.environ, "PYTHONHASHSEED": seed, "MPLCONFIGDIR": str(tmp_path)},
             capture_output=True,
             text=True,
         )
@@ -303,7 +308,12 @@ def test_without_matplotlib_the_remedy_is_named() -> None:
         ("many_to_one", derive.Conv1d(1, 1, 2, input_size=65), "allowed is at most 64 positions"),
         ("structure", derive.Conv1d(64, 65, 1, input_size=1), "at most 4096 .*; here are 4160"),
         ("structure", derive.Conv1d(1, 1, 1, stride=10**6, input_size=10**6), "at most 4096"),
-        ("phases", derive.ConvTranspose1d(1, 1, 1, stride=30, input_size=2), "fewer phases"),
+        (
+            "phases",
+            derive.ConvTranspose1d(1, 1, 1, stride=30, input_size=2),
+            "has 30 cells of small kernels",
+        ),
+        ("phases", derive.Conv1d(1, 1, 40, input_size=40), "has 40 cells of small kernels"),
         ("structure", derive.Conv1d(1, 1, 1), "input_size = None"),
         ("many_to_one", derive.Conv1d(1, 1, 1), "input_size = None"),
         ("overlap", derive.Conv1d(1, 1, 1), "input_size = None"),

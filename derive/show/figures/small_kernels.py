@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any
 
-from derive.arguments import refuse
 from derive.core.axis import ONE
+from derive.errors import GeometryError
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
@@ -48,7 +48,10 @@ def phases(op: LinearMap) -> Drawing:
     width = min(SUM_CELL if folds else CELL, (block - 2 * FRAME) / widest)
     height = min(CELL, width)
     if width < SMALLEST_CELL:
-        refuse("stride", tuple(axis.step for axis in op.axes), "fewer phases in this figure")
+        raise GeometryError(
+            f"{op!r} has {across * widest} cells of small kernels side by side: allowed are so "
+            f"many that each has {SMALLEST_CELL} mm of a column"
+        )
 
     taps = _taps(op)
     tap = min(CELL, COLUMN * 2 / 5 / taps[1])
