@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 import tempfile
@@ -23,6 +22,7 @@ from ._runtime.library import (
     Sources,
     find_compiler,
     library_path,
+    publish,
     write_sources,
 )
 from .emit import default_name, emit_numpy
@@ -122,7 +122,7 @@ def compile_libraries(jobs: Iterable[tuple[Sources, str]]) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
             _run_ninja(compiler, Path(folder), missing)
             for path in missing:
-                os.replace(Path(folder, path.name), path)
+                publish(compiler, Path(folder, path.name), path)
     return paths
 
 

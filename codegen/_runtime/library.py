@@ -38,8 +38,8 @@ Sources = Mapping[str, str]  # file name -> text, one of them a .c file
 FLAGS = ("-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=fast", "-fPIC", "-shared")
 OPTIONAL = ("-fvect-cost-model=dynamic", "-fno-predictive-commoning", "-fopenmp")
 VECTORS = """
-typedef float v __attribute__((vector_size(64)));
-void f(float *x, float s) { *(v *)x = *(v *)x * s; }
+typedef float v __attribute__((vector_size(16)));
+void f(float *x, float s) { v *y = (v *)x; *y = __builtin_shufflevector(*y * s, *y, 0, 4, 1, 5); }
 """
 
 
@@ -154,8 +154,15 @@ def compile_library(sources: Sources, scalar: str) -> Path:
             )
             if done.returncode:
                 raise CompileError(f"{compiler.command[0]} refused {source.name}:\n{done.stderr}")
-            os.replace(target, path)
+            publish(compiler, target, path)
     return path
+
+
+def publish(compiler: Compiler, made: Path, path: Path) -> None:
+    """Move a library into the cache by one rename."""
+    if not made.exists():
+        raise CompileError(f"{compiler.command[0]} made no library, and said nothing")
+    os.replace(made, path)
 
 
 def write_sources(folder: Path, sources: Sources) -> Path:

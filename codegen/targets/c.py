@@ -17,7 +17,7 @@ from codegen.resample import resample
 from derive import Operator
 
 from . import kernel_object
-from .lanes import gradient_page, lane_page
+from .lanes import gradient_page, lane_page, vector_page
 
 SERIAL_WORK = 1 << 17  # multiply-adds below which a parallel region costs more than it saves
 
@@ -106,7 +106,7 @@ def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "
         comment=comment,
         name=name,
         folds=_folds(nests),
-        vectors=[machine.vector_bytes] if machine is not None and packed else [],
+        vectors=[vector_page(machine, ITEM[dtype])] if machine is not None and packed else [],
         lanes=lanes,
         gathers=gathers,
         **by_weight,

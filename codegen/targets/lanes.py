@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from codegen._runtime.machine import Machine
 from codegen.lane_gradient import Chunk, LaneGradient
-from codegen.lanes import Lanes, LaneTile, RowBlock
+from codegen.lanes import Lanes, LaneTile
 from codegen.nests import Affine
 from codegen.places import channel_places
 from derive.core.form import TrilinearForm
@@ -24,7 +26,13 @@ def lane_page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
         ],
         "w_input": nest.kernel * nest.lanes,
         "taps": range(nest.taps),
-        "row_blocks": [_row_block(block) for block in nest.row_blocks],
+        "row_blocks": [
+            {
+                "rows": block.rows,
+                "tiles": [_tile(nest, tile, block.rows) for tile in block.tiles],
+            }
+            for block in nest.row_blocks
+        ],
         "sweeps": [
             {"nest": sweep, "calls": ", ".join(f"{{{_list(call)}}}" for call in sweep.calls)}
             for sweep in nest.sweeps
@@ -102,13 +110,50 @@ def _packing(nest: Lanes | LaneGradient, form: TrilinearForm) -> dict[str, Any]:
     }
 
 
-def _row_block(block: RowBlock) -> dict[str, Any]:
-    return {"rows": block.rows, "tiles": [_tile(tile, block.rows) for tile in block.tiles]}
+def vector_page(machine: Machine, item: int) -> dict[str, Any]:
+    """The vector type, and how a square of them is turned: butterflies of growing distance."""
+    lanes = machine.vector_bytes // item
+    swaps = []
+    distance = 1
+    while distance < lanes:
+        low = [at if not at & distance else lanes + at - distance for at in range(lanes)]
+        high = [at + distance if not at & distance else lanes + at for at in range(lanes)]
+        swaps += [
+            {"a": f"t{i}", "b": f"t{i + distance}", "low": _list(low), "high": _list(high)}
+            for i in range(lanes)
+            if not i & distance
+        ]
+        distance *= 2
+    return {
+        "bytes": machine.vector_bytes,
+        "item": item,
+        "lanes": lanes,
+        "loaded": ", ".join(f"t{i} = sums[{i}]" for i in range(lanes)),
+        "listed": ", ".join(f"t{i}" for i in range(lanes)),
+        "swaps": swaps,
+    }
 
 
-def _tile(tile: LaneTile, rows: int) -> dict[str, Any]:
+def _stores(nest: Lanes, tile: LaneTile, rows: int) -> dict[str, list[dict[str, int]]]:
+    """Where a tile goes: strips a vector wide, the last one overlapping, or rows too short.
+
+    Rows that follow each other in memory are one row.
+    """
+    width = tile.width
+    if nest.y_row == width or rows == 1:
+        rows, width = 1, rows * width
+    places = [{"y": nest.y_row * r, "sum": width * r} for r in range(rows)]
+    if width < nest.lanes:
+        return {"strips": [], "short_rows": [{**place, "width": width} for place in places]}
+    begins = [*range(0, width - nest.lanes, nest.lanes), width - nest.lanes]
+    strips = [{key: at + j for key, at in place.items()} for place in places for j in begins]
+    return {"strips": strips, "short_rows": []}
+
+
+def _tile(nest: Lanes, tile: LaneTile, rows: int) -> dict[str, Any]:
     accumulators = [f"y{a}" for a in range(rows * tile.width)]
     return {
+        **_stores(nest, tile, rows),
         "nest": tile,
         "started": ", ".join(f"{y} = start" for y in accumulators),
         "listed": ", ".join(accumulators),
@@ -122,5 +167,5 @@ def _tile(tile: LaneTile, rows: int) -> dict[str, Any]:
     }
 
 
-def _list(numbers: tuple[int, ...]) -> str:
+def _list(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
