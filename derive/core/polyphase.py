@@ -66,14 +66,13 @@ def sweep(strands: Sequence[Strand], n_out: int, step: int, advance: int) -> tup
         last = (n_out - phase - 1) // step + 1
         events: dict[int, list[Strand]] = {0: [], last: []} | phases[phase]
         active: set[Strand] = set()
-        begin, reads = 0, _Reads()
-        for q in sorted(events):
-            active ^= set(events[q])
-            now = _reads(active, step, advance)
-            if q > begin and (now != reads or q == last):
+        begin = 0
+        for q in sorted(events):  # at each of them something changes, the strands being longest
+            if q > begin:
+                reads = _reads(active, step, advance)
                 runs.append(_run(phase, begin, q, step, advance, reads))
                 begin = q
-            reads = now
+            active ^= set(events[q])
     return tuple(sorted(runs, key=lambda run: run.first))
 
 
