@@ -64,15 +64,17 @@ def build(
     return build_sized(op, target, dtype, name)
 
 
-def build_sized(op: Operator, target: str, dtype: str, name: str | None = None) -> Kernel:
-    """The kernel of an operator of fixed size."""
+def build_sized(
+    op: Operator, target: str, dtype: str, name: str | None = None, *, portable: bool = False
+) -> Kernel:
+    """The kernel of an operator of fixed size; a ``portable`` one is the text of generated/."""
     name = default_name(op) if name is None else name
     if dtype == "int64" and not integral(op):
         raise LoweringError(f"dtype = 'int64': allowed is a float, {op!r} weighs by fractions")
     if target == "numpy":
         module = emit_numpy(op, name)
         return replace(numpy_kernel(name, module), dtypes=(dtype,), source=module)
-    text = emit(op, name, find_compiler().machine, dtype)
+    text = emit(op, name, None if portable else find_compiler().machine, dtype)
     load = c_functions(
         name,
         text.files,

@@ -52,7 +52,8 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
     for entry in entries:
         faults = {}
         for target in targets:
-            kernel = build_sized(entry.op, target, _judged_in(entry.op), entry.name)
+            dtype = _judged_in(entry.op)
+            kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
             faults[target] = tuple(mismatches(kernel, entry.op))
         yield Verdict(entry, faults)
 
