@@ -12,7 +12,7 @@ from types import ModuleType
 
 import ninja
 
-from derive import LinearMap, Operator
+from derive import Composite, LinearMap, Operator
 from derive.layers import Layer
 
 from ._runtime import CompileError, Kernel, c_functions
@@ -25,6 +25,7 @@ from ._runtime.library import (
     publish,
     write_sources,
 )
+from .chain import ChainKernel
 from .emit import default_name, emit_numpy
 from .errors import LoweringError
 from .exactness import integral
@@ -36,13 +37,14 @@ TARGETS = ("numpy", "c")
 
 def build(
     op: LinearMap, target: str = "c", dtype: str = "float32", *, name: str | None = None
-) -> Kernel | FreeKernel:
+) -> Kernel | FreeKernel | ChainKernel:
     """The kernel of an operator: forward, input, weight and bias gradient for one dtype.
 
     ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests, where no
     weight is a fraction). ``name`` becomes the prefix of the C functions. Compiled libraries are
     kept in a cache; the same operator is not compiled twice. Where the input size of a layer is
-    left free, a kernel is specialised for each size that comes.
+    left free, a kernel is specialised for each size that comes. A chain of several learned parts
+    is one kernel after the other, and takes a tuple of weights.
 
     >>> import numpy as np
     >>> from derive import Conv2d
@@ -55,12 +57,12 @@ def build(
         raise ValueError(f"target = {target!r}: allowed is one of {', '.join(TARGETS)}")
     if dtype not in SCALARS:
         raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(SCALARS)}")
-    if not isinstance(op, LinearMap):
-        raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
     if isinstance(op, Layer) and op.sizes is None:
         return FreeKernel(op, lambda layer: build_sized(layer, target, dtype, name))
+    if isinstance(op, Composite):
+        return ChainKernel([build_sized(part, target, dtype) for part in op.parts])
     if not isinstance(op, Operator):
-        raise LoweringError(f"{op!r} has several learned parts; build each of them")
+        raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
     return build_sized(op, target, dtype, name)
 
 
