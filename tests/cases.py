@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
@@ -240,3 +241,120 @@ def _spelled(rng: Generator, values: Sequence[int | Pair]) -> Any:
     if len(set(words)) == 1 and isinstance(words[0], int) and rng.random() < 0.7:
         return words[0]
     return tuple(words) if rng.random() < 0.8 else words
+
+
+# --- resizes and chains ----------------------------------------------------------------------
+
+RESIZES = {  # modes that one to three axes have
+    1: ("nearest", "nearest-exact", "linear", "area"),
+    2: ("nearest", "nearest-exact", "bilinear", "bicubic", "area"),
+    3: ("nearest", "nearest-exact", "trilinear", "area"),
+}
+FACTORS = (2, 2, 3, "1/2", "3/2", "2/3", 1.25)
+
+
+def random_resize(
+    rng: Generator, sizes: Sequence[int] | None = None, channels: int | None = None
+) -> derive.Interpolate:
+    """All that Interpolate takes, of the given input size or of a small one."""
+    dimensions = len(sizes) if sizes else _dimensions(rng)
+    given = sizes or [
+        int(rng.integers(1, {1: 9, 2: 6, 3: 4}[dimensions])) for _ in range(dimensions)
+    ]
+    mode = _one(rng, RESIZES[dimensions])
+    words: dict[str, Any] = {"mode": mode}
+    if mode in ("linear", "bilinear", "trilinear", "bicubic") and rng.random() < 0.5:
+        words["align_corners"] = bool(rng.random() < 0.5)
+    if mode in ("bilinear", "bicubic") and rng.random() < 0.3:
+        words["antialias"] = True
+    factors = [_one(rng, FACTORS) for _ in given]
+    if rng.random() < 0.4:
+        most = {1: 13, 2: 8, 3: 5}[dimensions]
+        words["size"] = [int(rng.integers(1, most)) for _ in given]
+    elif all(n * float(Fraction(f)) >= 1 for n, f in zip(given, factors, strict=True)):
+        words["scale_factor"] = factors
+        words["recompute_scale_factor"] = bool(rng.random() < 0.3)
+    else:
+        words["scale_factor"] = 2
+    return derive.Interpolate(channels or int(rng.integers(1, 3)), list(given), **words)
+
+
+def random_pad(
+    rng: Generator, sizes: Sequence[int] | None = None, channels: int | None = None
+) -> derive.Pad:
+    """A pad map of the given input size that leaves something."""
+    dimensions = len(sizes) if sizes else _dimensions(rng)
+    given = sizes or [
+        int(rng.integers(1, {1: 9, 2: 6, 3: 4}[dimensions])) for _ in range(dimensions)
+    ]
+    mode = _one(rng, MODES)
+    pairs = []
+    for n in given:
+        most = min(3, widest(mode, n))
+        before, after = (int(v) for v in rng.integers(-2, most + 1, 2))
+        pairs.append((before, after) if before + n + after >= 1 else (0, 0))
+    return derive.Pad(channels or int(rng.integers(1, 3)), pairs, mode, input_size=list(given))
+
+
+def random_chain(
+    rng: Generator, parts: int, dimensions: int | None = None
+) -> list[derive.Operator]:
+    """Operators that fit, outermost first, at most one learned: layers, resizes, pads, adjoints."""
+    dimensions = dimensions or _dimensions(rng)
+    learned_place = int(rng.integers(parts))
+    result: list[derive.Operator] = []
+    for place in range(parts):
+        before = result[0].output_shape if result else None
+        if place == learned_place and rng.random() < 0.9:
+            step = _learned_part(rng, dimensions, before)
+        else:
+            step = _fixed_part(rng, dimensions, before)
+        result.insert(0, step)
+    return result
+
+
+def _learned_part(
+    rng: Generator, dimensions: int, before: tuple[int, ...] | None
+) -> derive.Operator:
+    """A convolution, a transposed one, or the adjoint of either, that takes ``before``."""
+    if before is None:
+        layer = random_layer(rng, dimensions)
+        return layer.T if rng.random() < 0.3 else layer
+    channels, *sizes = before
+    groups = _one(rng, [g for g in (1, 2) if channels % g == 0])
+    words: dict[str, Any] = {
+        "kernel_size": int(rng.integers(1, 5)),
+        "dilation": _small(rng, 2),
+        "groups": groups,
+    }
+    out = groups * int(rng.integers(1, 3))
+    if rng.random() < 0.6:
+        words["padding"] = words["dilation"] * (words["kernel_size"] - 1)  # fits any size
+        words["padding"] = [(words["padding"], int(rng.integers(3)))] * dimensions
+        words["stride"] = _small(rng, 3)
+        return CONVOLUTIONS[dimensions](
+            channels, out, bias=bool(rng.random() < 0.3), input_size=sizes, **words
+        )
+    words["stride"] = _small(rng, 2)
+    if rng.random() < 0.5:
+        return TRANSPOSED[dimensions](channels, out, bias=False, input_size=sizes, **words)
+    larger = TRANSPOSED[dimensions](1, 1, input_size=sizes, **{**words, "groups": 1})
+    return CONVOLUTIONS[dimensions](
+        out, channels, bias=False, input_size=larger.output_size, **words
+    ).T
+
+
+def _fixed_part(rng: Generator, dimensions: int, before: tuple[int, ...] | None) -> derive.Operator:
+    """A resize, a pad, or the adjoint of a pad, that takes ``before``."""
+    channels, *sizes = before or (int(rng.integers(1, 3)), *(0,) * dimensions)
+    if before is None:
+        sizes = [int(rng.integers(1, {1: 9, 2: 6, 3: 4}[dimensions])) for _ in range(dimensions)]
+    kind = rng.integers(4)
+    if kind == 0:
+        return random_pad(rng, sizes, channels)
+    if kind == 1:
+        pads = [(1, 2)] * dimensions
+        inside = [n - 3 for n in sizes]
+        if min(inside) >= 1:
+            return derive.Pad(channels, pads, "replicate", input_size=inside).T
+    return random_resize(rng, sizes, channels)

@@ -17,8 +17,9 @@ with a = -3/4 as torch and OpenCV, and a = -1/2 for antialiasing as Pillow.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import gcd
 
 from .axis import ONE, Axis, disjoint
 from .padding import pad_map
@@ -62,36 +63,54 @@ SMOOTH: dict[str, tuple[Kernel, Kernel, int]] = {  # plain, antialiased, radius
 
 @dataclass(frozen=True, slots=True)
 class Weighted:
-    """A relation whose tap t has the weight ``weights[t]``; clamped, or cut and normalised."""
+    """A relation whose tap t < n_tap has a weight; clamped at the border, or cut and normalised."""
 
     relation: Relation
-    weights: tuple[Fraction, ...]
+    n_tap: int
+    weight: Callable[[int], Fraction]
     clamped: bool
 
     def at(self, n: int, n_out: int) -> Axis:
         """The axis of one tap from n positions to n_out."""
+        relation = self.relation
+        repeats = relation.up // gcd(relation.up, relation.stride) < n_out
         if not self.clamped:
-            return normalised(self._axis(self.relation, n, n_out))
-        taps = range(len(self.weights))
-        reads = [
-            (self.relation.stride * y + self.relation.dilation * t - self.relation.pad)
-            // self.relation.up
-            for y in (0, n_out - 1)
-            for t in (taps[0], taps[-1])
-        ]
+            return normalised(self._lines(relation, n, n_out) if repeats else self._each(n, n_out))
+        if not repeats:
+            return self._each(n, n_out)
+        reads = [x for y in (0, n_out - 1) for x in self._window(y)]
         before, after = max(0, -min(reads)), max(0, max(reads) + 1 - (n - 1))
-        shifted = Relation(
-            up=self.relation.up,
-            stride=self.relation.stride,
-            dilation=self.relation.dilation,
-            pad=self.relation.pad - self.relation.up * before,
-        )
-        inside = self._axis(shifted, before + n + after, n_out)
+        shifted = replace(relation, pad=relation.pad - relation.up * before)
+        inside = self._lines(shifted, before + n + after, n_out)
         return inside.after(pad_map(n, before, after, "replicate"))
 
-    def _axis(self, relation: Relation, n: int, n_out: int) -> Axis:
-        axis = Axis.of(relation, n_in=n, n_out=n_out, n_tap=len(self.weights))
-        return contracted(axis, self.weights)
+    def _lines(self, relation: Relation, n: int, n_out: int) -> Axis:
+        """All taps as strands: outputs that repeat are one."""
+        axis = Axis.of(relation, n_in=n, n_out=n_out, n_tap=self.n_tap)
+        return contracted(axis, tuple(map(self.weight, range(self.n_tap))))
+
+    def _each(self, n: int, n_out: int) -> Axis:
+        """Output by output, where no two are alike: there may be more taps than positions."""
+        r = self.relation
+        common = gcd(r.up, r.stride)
+        strands = []
+        for y in range(n_out):
+            first, last = sorted(self._window(y))
+            for x in range(first, last + 1):
+                tap, remainder = divmod(r.up * x - r.stride * y + r.pad, r.dilation)
+                inside = min(max(x, 0), n - 1)
+                if remainder or not 0 <= tap < self.n_tap or (inside != x and not self.clamped):
+                    continue
+                if weight := self.weight(tap):
+                    strands.append(Strand(y, 0, inside, 1, weight))
+        step, advance = r.up // common, r.stride // common
+        return Axis(n, n_out, 1, step, advance, disjoint(strands, step, advance))
+
+    def _window(self, y: int) -> tuple[int, int]:
+        """The inputs, beyond the border too, at or below the first and the last tap of y."""
+        r = self.relation
+        first, last = ((r.stride * y + r.dilation * t - r.pad) // r.up for t in (0, self.n_tap - 1))
+        return first, last
 
 
 def contracted(axis: Axis, weights: tuple[Fraction, ...]) -> Axis:
@@ -129,38 +148,43 @@ def normalised(axis: Axis) -> Axis:
     )
 
 
+def _one(tap: int) -> Fraction:
+    return ONE
+
+
 def nearest(scale: Fraction) -> Weighted:
     """x = floor(y*a/b): b*x = a*y - t with the remainder t < b."""
     a, b = scale.numerator, scale.denominator
-    return Weighted(Relation(up=b, stride=a, dilation=-1), (ONE,) * b, clamped=True)
+    return Weighted(Relation(up=b, stride=a, dilation=-1), b, _one, clamped=True)
 
 
 def nearest_exact(scale: Fraction) -> Weighted:
     """x = floor((y + 1/2)*a/b): 2b*x = 2a*y + a - t with the remainder t < 2b."""
     a, b = scale.numerator, scale.denominator
     relation = Relation(up=2 * b, stride=2 * a, dilation=-1, pad=-a)
-    return Weighted(relation, (ONE,) * (2 * b), clamped=True)
+    return Weighted(relation, 2 * b, _one, clamped=True)
 
 
 def area(scale: Fraction) -> Weighted:
     """The mean over floor(y*a/b) <= x < ceil((y + 1)*a/b), that is -b < b*x - a*y < a."""
     a, b = scale.numerator, scale.denominator
     relation = Relation(up=b, stride=a, pad=b - 1)
-    return Weighted(relation, (ONE,) * (a + b - 1), clamped=False)
+    return Weighted(relation, a + b - 1, _one, clamped=False)
 
 
 def smooth(kind: str, scale: Fraction, *, aligned: bool, antialias: bool) -> Weighted:
     """Linear or cubic resizing, half pixel or with aligned corners.
 
     Antialiasing stretches the kernel by the scale where that is above 1; torch applies it to
-    half-pixel centres whether or not the corners are aligned, which only changes the scale.
+    half-pixel centres whether or not the corners are aligned, which only changes the scale; to a
+    single output it makes it 0.
     """
     a, b = scale.numerator, scale.denominator
     plain, antialiased, radius = SMOOTH[kind]
     if antialias:
         unit = 2 * max(a, b)  # of the kernel, in steps of 1/(2b)
         reach = radius * unit - 1
-        relation = Relation(up=2 * b, stride=2 * a, pad=reach - a + b)
+        relation = Relation(up=2 * b, stride=2 * a or 1, pad=reach - a + b)
         kernel = antialiased
     elif aligned:
         unit, reach = b, radius * b - 1
@@ -168,8 +192,11 @@ def smooth(kind: str, scale: Fraction, *, aligned: bool, antialias: bool) -> Wei
     else:
         unit, reach = 2 * b, 2 * radius * b - 1
         relation, kernel = Relation(up=2 * b, stride=2 * a, pad=reach - a + b), plain
-    weights = tuple(kernel(Fraction(t - reach, unit)) for t in range(2 * reach + 1))
-    return Weighted(relation, weights, clamped=not antialias)
+
+    def weight(tap: int) -> Fraction:
+        return kernel(Fraction(tap - reach, unit))
+
+    return Weighted(relation, 2 * reach + 1, weight, clamped=not antialias)
 
 
 BOXES = {"nearest": nearest, "nearest-exact": nearest_exact, "area": area}

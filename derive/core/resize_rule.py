@@ -63,7 +63,7 @@ class ResizeRule:
 
     def _scale(self, n: int, n_out: int) -> Fraction:
         if self.aligned:
-            return Fraction(n - 1, n_out - 1) if n_out > 1 else ONE
+            return Fraction(n - 1, n_out - 1) if n_out > 1 else Fraction(0 if self.antialias else 1)
         if self.factor is not None and self.follows_factor:
             return 1 / self.factor
         return Fraction(n, n_out)

@@ -250,4 +250,4 @@ def resized(n: int, factor: Fraction | None, fixed: int | None) -> int:
     >>> resized(5, Fraction(3, 2), None)
     7
     """
-    return _function(resized_size(factor, fixed).formula, N_IN)(n)
+    return fixed or _function(resized_size(factor, None).formula, N_IN)(n)
