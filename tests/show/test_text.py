@@ -97,7 +97,7 @@ def test_what_learns_nothing_has_no_weight_and_no_symbols() -> None:
     assert "  weight         none\n" in words
     assert "symbols" not in words
     assert "n_out = 2*n_in = 4 for n_in = 2\n" in words
-    assert "n_out = 2 for n_in = 4\n" in operator_text(reading.UP.T)
+    assert "  output size    n_out = 2 for n_in = 4\n" in operator_text(reading.UP.T)
 
 
 def test_a_chain_whose_size_is_free() -> None:
