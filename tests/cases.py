@@ -299,7 +299,10 @@ def random_pad(
 def random_chain(
     rng: Generator, parts: int, dimensions: int | None = None
 ) -> list[derive.Operator]:
-    """Operators that fit, outermost first, at most one learned: layers, resizes, pads, adjoints."""
+    """Operators that fit, outermost first, at most one learned: layers, resizes, pads, adjoints.
+
+    None has a bias.
+    """
     dimensions = dimensions or _dimensions(rng)
     learned_place = int(rng.integers(parts))
     result: list[derive.Operator] = []
@@ -318,8 +321,8 @@ def _learned_part(
 ) -> derive.Operator:
     """A convolution, a transposed one, or the adjoint of either, that takes ``before``."""
     if before is None:
-        layer = random_layer(rng, dimensions)
-        return layer.T if rng.random() < 0.3 else layer
+        adjoint = random_layer(rng, dimensions).T
+        return adjoint if rng.random() < 0.3 else adjoint.T
     channels, *sizes = before
     groups = _one(rng, [g for g in (1, 2) if channels % g == 0])
     words: dict[str, Any] = {
@@ -332,9 +335,7 @@ def _learned_part(
         words["padding"] = words["dilation"] * (words["kernel_size"] - 1)  # fits any size
         words["padding"] = [(words["padding"], int(rng.integers(3)))] * dimensions
         words["stride"] = _small(rng, 3)
-        return CONVOLUTIONS[dimensions](
-            channels, out, bias=bool(rng.random() < 0.3), input_size=sizes, **words
-        )
+        return CONVOLUTIONS[dimensions](channels, out, bias=False, input_size=sizes, **words)
     words["stride"] = _small(rng, 2)
     if rng.random() < 0.5:
         return TRANSPOSED[dimensions](channels, out, bias=False, input_size=sizes, **words)

@@ -111,7 +111,7 @@ def _sizes(
 
     An int, or None, stands for the fewest axes that the mode has.
     """
-    several = isinstance(input_size, Sequence) and not isinstance(input_size, str)
+    several = isinstance(input_size, Sequence) and not isinstance(input_size, (str, bytes))
     axes = len(input_size) if several else dimensions[0]
     if axes not in dimensions:
         allowed = f"{' or '.join(map(str, dimensions))} sizes >= 1 with mode={mode!r}"
@@ -130,7 +130,7 @@ def _aligned(align_corners: Any, kind: str, mode: str) -> bool:
 
 def _factors(value: Any, axes: int) -> tuple[Fraction, ...]:
     allowed = f"a number > 0, or {axes} of them in a tuple"
-    if not isinstance(value, Sequence) or isinstance(value, str):
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return (_factor("scale_factor", value, allowed),) * axes
     if len(value) != axes:
         refuse("scale_factor", value, allowed)
@@ -141,7 +141,7 @@ def _factors(value: Any, axes: int) -> tuple[Fraction, ...]:
 
 def _factor(name: str, value: Any, allowed: str) -> Fraction:
     """A factor as the fraction it is written as: 0.1 is 1/10."""
-    if isinstance(value, bool):
+    if isinstance(value, (bool, bytes)):
         refuse(name, value, allowed)
     try:
         factor = Fraction(value) if isinstance(value, Rational) else Fraction(str(value))
