@@ -14,13 +14,16 @@ absolute products.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from derive import Operator
+from derive.sparse import compressed_rows
 
 from ._runtime import Kernel
 
@@ -60,7 +63,7 @@ class _Judge:
         self.w = [self._integers(*op.form.weight_shape)] if op.learned else []
         weight = self.w[0] if op.learned else None
         self.matrix = op.sparse(weight, self.dtype)
-        self.magnitude = abs(op.sparse(None if weight is None else abs(weight), self.dtype))
+        self.magnitude = self._magnitude(weight, self.dtype)
 
     def _integers(self, *shape: int) -> Array:
         return self.rng.integers(-4, 5, shape).astype(self.dtype)
@@ -68,13 +71,25 @@ class _Judge:
     def _written(self, function: Callable[..., Array], *inputs: Array, shape: object) -> Array:
         return function(*inputs, out=np.full(shape, UNWRITTEN, self.dtype))
 
-    def _agree(self, got: Array, exact: Array, magnitude: Array) -> bool:
-        """Equal; or, where weights are fractions, within the rounding of both sides."""
+    def _magnitude(self, weight: Array | None, dtype: Any) -> csr_array:
+        """The matrix of the absolute coefficients and weights."""
+        axes = tuple(
+            replace(a, strands=tuple(replace(s, coefficient=abs(s.coefficient)) for s in a.strands))
+            for a in self.op.axes
+        )
+        form = replace(self.op.form, axes=axes)
+        absolute = np.ones(form.weight_shape, dtype) if weight is None else abs(weight)
+        return compressed_rows(form, absolute, 0, prod(form.output_shape), dtype)
+
+    def _agree(self, got: Array, exact: Array, magnitude: Array, terms: int) -> bool:
+        """Equal; or, where weights are fractions, sums of so many terms within their rounding.
+
+        A term is a product of few numbers, one of them perhaps a folded weight; both sides round.
+        """
         if integral(self.op):
             return np.array_equal(got, exact)
-        terms = self.op.form.nnz // prod(self.op.output_shape) + 1
         terms += sum(axis.n_tap + 3 for axis in self.op.axes)
-        k_u = 2 * terms * np.finfo(self.dtype).eps
+        k_u = terms * np.finfo(self.dtype).eps  # twice k*u, as eps is 2*u
         return bool(np.all(abs(got - exact) <= k_u / (1 - k_u) * magnitude))
 
     def forward(self) -> bool:
@@ -86,13 +101,15 @@ class _Judge:
             added = np.repeat(bias, prod(self.op.output_shape[1:]))[:, None]
             y, magnitude, inputs = y + added, magnitude + abs(added), [*inputs, bias]
         got = self._written(self.kernel.forward, *inputs, shape=self.g.shape)
-        return self._agree(got.reshape(len(got), -1).T, y, magnitude)
+        terms = int(np.diff(self.matrix.indptr).max()) + 1
+        return self._agree(got.reshape(len(got), -1).T, y, magnitude, terms)
 
     def input_gradient(self) -> bool:
         flat = self.g.reshape(len(self.g), -1).T
         got = self._written(self.kernel.input_gradient, self.g, *self.w, shape=self.x.shape)
         exact, magnitude = self.matrix.T @ flat, self.magnitude.T @ abs(flat)
-        return self._agree(got.reshape(len(got), -1).T, exact, magnitude)
+        terms = int(np.bincount(self.matrix.indices, minlength=1).max())
+        return self._agree(got.reshape(len(got), -1).T, exact, magnitude, terms)
 
     def weight_gradient(self) -> bool:
         got = self._written(self.kernel.weight_gradient, self.x, self.g, shape=self.w[0].shape)
@@ -103,8 +120,10 @@ class _Judge:
         v = self.rng.integers(-widest, widest, got.shape)
         x, g = (each.reshape(len(each), -1).T.astype(working) for each in (self.x, self.g))
         exact = np.vdot(g, self.op.sparse(v, working) @ x)
-        magnitude = np.vdot(abs(g), abs(self.op.sparse(abs(v), working)) @ abs(x))
-        return self._agree(np.asarray(np.vdot(got.astype(working), v)), exact, magnitude)
+        found = np.asarray(np.vdot(got.astype(working), v))
+        magnitude = np.vdot(abs(g), self._magnitude(v, working) @ abs(x))
+        terms = len(self.x) * prod(self.op.output_shape[1:]) + got.size
+        return self._agree(found, exact, magnitude, terms)
 
     def bias_gradient(self) -> bool:
         channels, positions = self.op.output_shape[0], prod(self.op.output_shape[1:])
