@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_other_processors(monkeypatch: pytest.MonkeyPatch, kind: str, name: str)
 
 
 def test_machines_get_better() -> None:
-    for better, worse in zip(X86, X86[1:], strict=False):
+    for better, worse in pairwise(X86):
         assert better.features > worse.features
         assert better.vector_bytes > worse.vector_bytes
         assert better.registers >= worse.registers
