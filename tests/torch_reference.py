@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from derive.layers import Layer
+from derive.layers import Interpolate, Layer, Pad
 from derive.layers.transposed import TransposedConvolution
 from tests.definition import NOTHING, padded, spread
 
@@ -49,6 +49,44 @@ def forward_and_gradients(
     y = _call(layer, *leaves)
     by_x, by_w, by_b = torch.autograd.grad(y, leaves, _tensor(grad))
     return _back(y, x), _back(by_x, x), _back(by_w, x), _back(by_b, x)
+
+
+def chain_and_gradients(
+    layers: Sequence[Layer], x: Array, w: Array | None, b: Array | None, grad: Array
+) -> tuple[Array, Array, Array | None, Array | None]:
+    """Layers one after the other, outermost first, at most one learned: output and gradients.
+
+    By x, and by w and b where they are given. In float64, x batched.
+    """
+    given = [None if array is None else _tensor(array).requires_grad_() for array in (x, w, b)]
+    y, weight, bias = given
+    for layer in reversed(layers):
+        if isinstance(layer, Interpolate):
+            y = _interpolated(layer, y)
+        elif isinstance(layer, Pad):
+            y = _padded(layer, y)
+        else:
+            y = _call(layer, y, weight, bias)
+    leaves = [leaf for leaf in given if leaf is not None]
+    found = iter(torch.autograd.grad(y, leaves, _tensor(grad)))
+    by_x, by_w, by_b = (None if leaf is None else next(found).numpy() for leaf in given)
+    return y.detach().numpy(), by_x, by_w, by_b
+
+
+def _interpolated(layer: Interpolate, x: Tensor) -> Tensor:
+    beyond = ("channels", "input_size", "index_arithmetic")
+    words = {name: v for name, v in layer.parameters.items() if name not in beyond}
+    if words["scale_factor"] is not None:
+        factors = [float(rule.factor) for rule in layer.rules]
+        words["scale_factor"] = factors
+    return torch.nn.functional.interpolate(x, **words)
+
+
+def _padded(layer: Pad, x: Tensor) -> Tensor:
+    for axis, rule in enumerate(layer.rules, start=-len(layer.rules)):
+        whole = np.arange(x.shape[axis])
+        x = _picked(x, axis, padded(whole, rule.before, rule.after, rule.mode))
+    return x
 
 
 def in_torchs_words(layer: Layer) -> bool:
