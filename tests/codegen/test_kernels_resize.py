@@ -197,7 +197,7 @@ def _disputed(op: Interpolate) -> bool:
 
 @pytest.mark.parametrize("chunk", range(NUMPY_CHUNKS))
 def test_numpy_kernels(chunk: int) -> None:
-    whole = 0
+    whole = told = 0
     for number in range(NUMPY_CASES):
         case = Case.of(800, chunk, number)
         kernel = numpy_kernel("kernel", emit_numpy(case.op, "kernel"))
@@ -209,6 +209,8 @@ def test_numpy_kernels(chunk: int) -> None:
         case.check(got)
         assert kernel.macs == case.op.macs
         whole += integral(case.op)
+        told += 10 * np.count_nonzero(case.expected["forward"]) > case.g.size
+    assert told > 0.85 * NUMPY_CASES  # comparing zeros proves nothing
     assert 5 < whole < NUMPY_CASES - 10
 
 
