@@ -17,7 +17,7 @@ def main() -> None:
     import numpy as np
     import torch
 
-    from codegen._runtime.library import find_compiler
+    from codegen._runtime.compiler import find_compiler
 
     from . import derivation, fused, layers, sparse
 

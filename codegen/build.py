@@ -16,7 +16,7 @@ from derive import Composite, LinearMap, Operator
 from derive.layers import Layer
 
 from ._runtime import CompileError, Kernel, c_functions
-from ._runtime.library import (
+from ._runtime.compiler import (
     SCALARS,
     Compiler,
     Sources,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from derive import Operator
 
 from ._runtime import CompileError
-from ._runtime.library import SCALARS
+from ._runtime.compiler import SCALARS
 from .build import build_sized, c_sources, compile_libraries
 from .catalogue import Entry
 from .exactness import integral, mismatches

@@ -4,7 +4,8 @@ The generator copies this folder beside the kernels, so that they run without it
 """
 
 from .arrays import LayoutError
+from .compiler import CompileError, read_sources
 from .kernel import Kernel
-from .library import CompileError, c_functions, read_sources
+from .library import c_functions
 
 __all__ = ["CompileError", "Kernel", "LayoutError", "c_functions", "read_sources"]

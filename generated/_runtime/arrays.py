@@ -91,6 +91,8 @@ def output(
     if out is None:
         return np.empty(shape, dtype)
     array = as_array(name, out)
+    if is_tensor(out) and out.requires_grad:
+        raise LayoutError(f"{name} requires a gradient; allowed is a tensor that does not")
     check_shape(name, array, shape)
     check_dtype(name, array, [dtype])
     flags = array.flags

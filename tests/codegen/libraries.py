@@ -14,13 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from codegen._runtime import CompileError
-from codegen._runtime.library import (
-    DIRECTIONS,
-    SCALARS,
-    WITHOUT_WEIGHT,
-    find_compiler,
-    raw_function,
-)
+from codegen._runtime.compiler import SCALARS, find_compiler
+from codegen._runtime.library import DIRECTIONS, WITHOUT_WEIGHT, raw_function
 from codegen.build import c_sources
 from codegen.targets.c import folded_numbers
 from derive import Operator

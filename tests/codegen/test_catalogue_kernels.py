@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from codegen._runtime.library import SCALARS
+from codegen._runtime.compiler import SCALARS
 from codegen.catalogue import read_catalogue
 from codegen.exactness import integral, mismatches
 from derive import Operator

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from codegen import report
 from codegen.__main__ import main
-from codegen._runtime.library import find_compiler
+from codegen._runtime.compiler import find_compiler
 from tests.codegen.libraries import needs_compiler
 
 TWO = """

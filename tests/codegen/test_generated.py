@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegen._runtime.library import find_compiler
+from codegen._runtime.compiler import find_compiler
 from codegen.catalogue import read_catalogue
 from codegen.generate import differences, entry_files, package_files
 from tests.codegen import text

@@ -17,7 +17,8 @@ import pytest
 from numpy.random import Generator
 
 import derive
-from codegen._runtime.library import find_compiler, raw_function
+from codegen._runtime.compiler import find_compiler
+from codegen._runtime.library import raw_function
 from codegen.build import c_sources
 from derive import Operator
 from derive.layers import Layer

@@ -12,7 +12,8 @@ import pytest
 
 import derive
 from codegen import Kernel, lane_gradient
-from codegen._runtime.library import SCALARS, Compiler, c_functions, find_compiler
+from codegen._runtime.compiler import SCALARS, Compiler, find_compiler
+from codegen._runtime.library import c_functions
 from codegen._runtime.machine import Machine, candidates
 from codegen.exactness import mismatches
 from codegen.lanes import suits
