@@ -128,8 +128,19 @@ def test_every_layer_has_a_command_with_every_parameter(layer: str) -> None:
     for name in ("in-channels", "kernel-size", "padding-mode", "input-size", "format", "transpose"):
         assert f"--{name}" in result.stdout
     assert f"as torch.nn.{layer}" in result.stdout
-    assert f"{command_name(layer)} " in run("--help").stdout
+    assert f"{command_name(layer)} as torch.nn.{layer}" in " ".join(run("--help").stdout.split())
     assert ("--output-padding" in result.stdout) == ("Transpose" in layer)
+
+
+def test_commands_are_named_like_this() -> None:
+    assert [command_name(layer) for layer in LAYERS] == [
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv-transpose1d",
+        "conv-transpose2d",
+        "conv-transpose3d",
+    ]
 
 
 def test_version() -> None:

@@ -61,6 +61,16 @@ output size of a convolution
     )
 
 
+def test_a_free_size_has_to_be_large_enough() -> None:
+    free = derive.Conv1d(1, 1, 3, padding=1, dilation=2).size_derivation(0)
+    assert str(free).endswith("=> n_out = n_in - 2    where n_in + 2 >= 5")
+    assert (
+        free.latex()
+        .splitlines()[-2]
+        .endswith(r"= n_{\mathrm{in}} - 2 \text{ where } n_{\mathrm{in}} + 2 \geq 5")
+    )
+
+
 def test_an_adjoint_knows_which_of_the_sizes_it_has() -> None:
     op = derive.Conv1d(1, 1, 3, stride=2, input_size=6).T
     steps = [str(step) for step in op.size_derivation(0).steps[-2:]]
