@@ -160,3 +160,30 @@ def test_every_public_name_is_there() -> None:
         assert name in dir(derive)
     with pytest.raises(AttributeError, match="no attribute 'Linear'"):
         derive.Linear  # noqa: B018
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [4, (4, 5)])
+def test_upsample_takes_the_channels_of_its_neighbour(mode: str, size: Any) -> None:
+    up = nn.Upsample(scale_factor=2, mode=mode)
+    conv = nn.Conv2d(3, 2, 3, padding=1).double()
+    op = derive.from_torch(nn.Sequential(up, conv), size)
+    assert isinstance(op, derive.Operator)
+    rng = generator(72)
+    x = integers(rng, (2, *op.input_shape), "float64")
+    weight, bias = (p.detach().numpy() for p in (conv.weight, conv.bias))
+    with torch.no_grad():
+        expected = nn.Sequential(up, conv)(torch.from_numpy(x)).numpy()
+    terms = 9 * 16 * 3 + 1  # taps, at most 16 inputs each, channels, bias
+    bound = terms * np.finfo(float).eps * np.abs(weight).sum() * 4 * 2  # bicubic weights reach 2
+    assert np.abs(op.apply(x, weight, bias) - expected).max() <= bound
+    after = derive.from_torch(nn.Sequential(conv, nn.Upsample(size=(9, 7), mode=mode)), size)
+    assert after.output_shape == (2, 9, 7)
+
+
+def test_upsample_alone_needs_channels() -> None:
+    up = nn.UpsamplingNearest2d(scale_factor=3)
+    op = derive.from_torch(up, (2, 3), channels=4)
+    assert op == derive.Interpolate(4, (2, 3), scale_factor=3)
+    with pytest.raises(derive.GeometryError, match="channels = None"):
+        derive.from_torch(up, (2, 3))
