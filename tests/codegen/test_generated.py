@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import getpass
 import hashlib
 import os
@@ -10,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -195,9 +196,17 @@ def test_it_runs_with_numpy_alone(bare_python: Path, compiler: str, tmp_path: Pa
 def test_it_imports_numpy_and_the_standard_library() -> None:
     for path, content in emitted().items():
         if path.endswith(".py"):
-            for module in re.findall(r"^\s*(?:from|import)\s+([\w.]+)", content, re.MULTILINE):
-                root = module.split(".")[0]
-                assert root in ("", "numpy", "typing") or root in sys.stdlib_module_names, path
+            roots = {module.split(".")[0] for module in imported(ast.parse(content))}
+            assert roots <= {"numpy", *sys.stdlib_module_names}, path
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """The absolute names that are imported, wherever in a file."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module or ""
 
 
 # --- C ---------------------------------------------------------------------------------------
