@@ -19,7 +19,7 @@ from .core.axis import Axis
 from .core.derivation import Derivation, Step
 from .core.form import TrilinearForm
 from .core.free import FreePolyphase, free_polyphase
-from .core.rules import AdjointRule, AxisRule
+from .core.rules import AdjointRule, AxisRule, ChainRule
 from .core.sizes import N_IN, N_OUT, OUTPUT_PADDING
 from .errors import GeometryError
 from .linear_map import LinearMap
@@ -138,8 +138,11 @@ class Operator(LinearMap):
     def naive_macs(self) -> int:
         """Multiply-adds of one sample when every output visits every tap.
 
-        Where nothing is learned, every position of the window that it blends.
+        Where nothing is learned, every position of the window that it blends; the adjoint of a
+        chain counts as the chain.
         """
+        if any(isinstance(r, AdjointRule) and isinstance(r.rule, ChainRule) for r in self.rules):
+            return self.T.naive_macs
         return self.form.naive_macs if self.learned else self.form.window_macs
 
     @cached_property

@@ -64,10 +64,8 @@ class TrilinearForm:
 
     @property
     def naive_macs(self) -> int:
-        """Multiply-adds of one sample when every output visits every tap, or more where it must."""
-        return self._channel_pairs * prod(
-            max(axis.n_out * axis.n_tap, axis.triples) for axis in self.axes
-        )
+        """Multiply-adds of one sample when every output visits every tap."""
+        return self._channel_pairs * prod(axis.n_out * axis.n_tap for axis in self.axes)
 
     @property
     def separable_macs(self) -> int:

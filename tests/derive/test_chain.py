@@ -171,3 +171,11 @@ def test_two_learned_parts_stay_two_and_the_rest_is_fused() -> None:
     weights = [[[[1, 2, 3]]], [[[-1, 0, 2]]]]
     product = second.sparse(weights[0]) @ resize.sparse() @ first.sparse(weights[1])
     assert (op.sparse(weights).toarray() == product.toarray()).all()
+
+
+def test_the_adjoint_of_a_chain_counts_as_the_chain() -> None:
+    up = derive.Interpolate(1, (8, 8), scale_factor=2)
+    op = derive.Conv2d(1, 1, 3, padding=1, bias=False, input_size=16) @ up
+    assert isinstance(op, derive.Operator)
+    assert (op.T.macs, op.T.naive_macs) == (op.macs, op.naive_macs)
+    assert op.macs < op.naive_macs
