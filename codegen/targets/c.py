@@ -15,6 +15,7 @@ from codegen.nests import AxisFold, Loop, Nests
 from codegen.render import render
 from codegen.resample import resample
 from derive import Operator
+from derive.core.folding import fold
 
 from . import kernel_object
 from .lanes import gradient_page, lane_page, vector_page
@@ -206,17 +207,17 @@ def _entry_points(op: Operator) -> list[tuple[str, str, str]]:
             ("forward", _without_weight("x", "y"), "y = A x"),
             ("input_gradient", _without_weight("grad_y", "grad_x"), "grad_x = transpose(A) grad_y"),
         ]
-    folded = lower(op.form).folds
+    numbers = folded_numbers(op)
     points = [
         (
             "fold",
             FOLD,
-            f"folded: what the functions below take as weight, {folded_numbers(op)} numbers",
+            f"folded: what the functions below take as weight, {numbers} numbers",
         ),
         ("unfold", UNFOLD, "weight: the gradient, from that of the folded weight"),
     ]
     return [
-        *(points if folded else []),
+        *(points if numbers else []),
         ("forward", FORWARD, "y = W x + bias; bias may be NULL"),
         ("input_gradient", _through_weight("grad_y", "grad_x"), "grad_x = transpose(W) grad_y"),
         (
@@ -234,8 +235,11 @@ def _entry_points(op: Operator) -> list[tuple[str, str, str]]:
 
 def folded_numbers(op: Operator) -> int:
     """Numbers of the folded weight, 0 where nothing is folded."""
-    nests = lower(op.form)
-    return nests.pairs * nests.folds[-1].folded if nests.folds else 0
+    foldings = [fold(axis) for axis in op.form.axes]
+    if all(folding.trivial for folding in foldings):
+        return 0
+    pairs = prod(op.form.weight_shape[:2])
+    return pairs * prod(len(folding.combinations) for folding in foldings)
 
 
 def emit_face(op: Operator, name: str) -> str:
