@@ -24,6 +24,7 @@ def test_first_commands_are_targets() -> None:
 
 
 def test_links_exist() -> None:
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    found = re.findall(r"\]\(([^)]+)\)|src=\"([^\"]+)\"", README)
+    links = [link or source for link, source in found if "://" not in link]
     assert len(links) > 5
     assert [link for link in links if not (ROOT / link).exists()] == []
