@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from .linear_map import Position
     from .operator import Operator
 
-LAYERS = [name for name in derive.__all__ if name.startswith("Conv")]
+LAYERS = [*(name for name in derive.__all__ if name.startswith("Conv")), "Interpolate", "Pad"]
 FORMATS = ("text", "latex", "json")
 FIGURES = [name.replace("_", "-") for name in figures.__all__]
 FIGURES_AT = ("many-to-one", "one-to-many")  # that take a position
-DEFAULTS = {"in_channels": 1, "out_channels": 1}
+DEFAULTS = {"in_channels": 1, "out_channels": 1, "channels": 1}
+
+
+MODELS = {"Interpolate": "as torch.nn.functional.interpolate", "Pad": "as torch's pad modules"}
 
 
 class LayerCommand(click.Command):
@@ -48,7 +51,9 @@ class Layers(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Layers"):
-            formatter.write_dl([(command_name(n), f"as torch.nn.{n}") for n in LAYERS])
+            formatter.write_dl(
+                [(command_name(n), MODELS.get(n, f"as torch.nn.{n}")) for n in LAYERS]
+            )
 
 
 def command_name(layer: str) -> str:
@@ -65,7 +70,7 @@ def layer_command(name: str) -> click.Command:
     layer = getattr(derive, name)
     parameters = inspect.signature(layer).parameters.values()
     options: list[click.Parameter] = [
-        *(_option(parameter, layer.dimensions) for parameter in parameters),
+        *(_option(parameter, getattr(layer, "dimensions", 0)) for parameter in parameters),
         click.Option(
             ["--transpose"], is_flag=True, help="Show the adjoint, the transposed matrix."
         ),
@@ -100,7 +105,7 @@ def _option(parameter: inspect.Parameter, axes: int) -> click.Option:
     default = DEFAULTS.get(parameter.name, parameter.default)
     given = {"required": True} if default is parameter.empty else {"default": default}
     return click.Option(
-        [f"--{name}/--no-{name}" if parameter.annotation == "bool" else f"--{name}"],
+        [f"--{name}/--no-{name}" if "bool" in parameter.annotation else f"--{name}"],
         type=make_type(axes),
         metavar=metavar,
         show_default=True,

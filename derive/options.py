@@ -67,6 +67,33 @@ class Amounts(Several):
         return super().read(values)
 
 
+class Pairs(Amounts):
+    """An amount or a ``before:after`` pair per axis, as many as there are axes.
+
+    >>> Pairs(0).convert("1,0:2", None, None), Pairs(0).convert("1:-1", None, None)
+    ((1, (0, 2)), ((1, -1),))
+    """
+
+    allowed = "an integer or a pair before:after per axis"
+
+    def read(self, values: list[Any]) -> Any:
+        return tuple(values)
+
+
+class Factors(Several):
+    """Factors as they are written, so that 1.1 and 3/2 stay exact.
+
+    >>> Factors().convert("3/2,0.5", None, None)
+    ('3/2', '0.5')
+    """
+
+    name = "factors"
+    allowed = "a number such as 2, 1.5 or 3/2, or one per axis"
+
+    def one(self, word: str) -> Any:
+        return word
+
+
 # how a parameter is read, by its annotation: (type for so many axes, what the help shows)
 OPTION_TYPES: dict[str, tuple[Callable[[int], AnyType], str | None]] = {
     "int": (lambda axes: click.INT, "N"),
@@ -74,6 +101,10 @@ OPTION_TYPES: dict[str, tuple[Callable[[int], AnyType], str | None]] = {
     "str": (lambda axes: click.STRING, "WORD"),
     "Each": (lambda axes: Several(), "N..."),
     "Each | None": (lambda axes: Several(), "N..."),
+    "Each | Sequence[None] | None": (lambda axes: Several(), "N..."),
+    "Factor | Sequence[Factor] | None": (lambda axes: Factors(), "FACTOR..."),
+    "bool | None": (lambda axes: click.BOOL, None),
+    "Sequence[int | Pair]": (Pairs, "N|BEFORE:AFTER..."),
     "Padding": (Amounts, "N...|BEFORE:AFTER...|same|valid"),
 }
 
