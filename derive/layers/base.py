@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any, ClassVar, Self
 
-from derive.arguments import Each, Pair, boolean, refuse
+from derive.arguments import Each, Pair, boolean, integer, refuse
 from derive.core.notation import text
 from derive.core.resize_rule import ResizeRule
 from derive.core.rules import ConvolutionRule, TransposedRule
@@ -92,6 +92,30 @@ class Layer(Operator):
         inputs, outputs = self.groups * self.channels_in, self.groups * self.channels_out
         _check_count("in_channels, input_size", "input", (inputs, *sizes))
         _check_count("out_channels, input_size", "output", (outputs, *output_sizes))
+
+
+class Channelwise(Layer):
+    """A layer that learns nothing and does the same to every channel."""
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any],
+        rules: Sequence[ConvolutionRule | ResizeRule],
+        *,
+        channels: object,
+        sizes: tuple[int, ...] | None,
+    ) -> None:
+        count = integer("channels", channels, 1)
+        super().__init__(
+            parameters,
+            rules,
+            groups=count,
+            channels=(count, count),
+            output_leads=True,
+            bias=False,
+            sizes=sizes,
+            learned=False,
+        )
 
 
 def _check_count(names: str, what: str, shape: Sequence[int]) -> None:

@@ -7,11 +7,11 @@ from fractions import Fraction
 from numbers import Rational
 from typing import Any
 
-from derive.arguments import Each, boolean, choice, integer, per_axis, refuse
+from derive.arguments import Each, boolean, choice, per_axis, refuse
 from derive.core.resize_rule import ResizeRule
 from derive.errors import GeometryError
 
-from .base import Layer
+from .base import Channelwise
 
 # mode: the kernel, and the numbers of axes that torch has it for
 MODES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -27,7 +27,7 @@ ARITHMETICS = ("exact", "float32")
 Factor = int | float | str | Rational
 
 
-class Interpolate(Layer):
+class Interpolate(Channelwise):
     """Resizing of 1 to 3 axes, as torch.nn.functional.interpolate; it learns nothing.
 
     ``input_size`` gives the number of axes: an int for each, or None for each to leave them free.
@@ -91,17 +91,7 @@ class Interpolate(Layer):
             )
             for m, f in zip(fixed, factors, strict=True)
         ]
-        count = integer("channels", channels, 1)
-        super().__init__(
-            parameters,
-            rules,
-            groups=count,
-            channels=(count, count),
-            output_leads=True,
-            bias=False,
-            sizes=sizes,
-            learned=False,
-        )
+        super().__init__(parameters, rules, channels=channels, sizes=sizes)
 
 
 def _sizes(

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from derive.arguments import Each, Pair, choice, integer, pairs_per_axis, per_axis, refuse
+from derive.arguments import Each, Pair, choice, pairs_per_axis, per_axis, refuse
 from derive.core.padding import OUTSIDE
 from derive.core.rules import ConvolutionRule
 
-from .base import Layer
+from .base import Channelwise
 from .convolution import check_border
 
 
-class Pad(Layer):
+class Pad(Channelwise):
     """Pads each axis by (before, after), a negative amount cropping after the other has grown.
 
     ``padding`` has one entry per axis, an int >= 0 or a pair; ``mode`` is zeros, reflect,
@@ -42,14 +42,4 @@ class Pad(Layer):
         sizes = None if input_size is None else per_axis("input_size", input_size, len(pairs), 1)
         if sizes is not None:
             check_border(rules, sizes)
-        count = integer("channels", channels, 1)
-        super().__init__(
-            parameters,
-            rules,
-            groups=count,
-            channels=(count, count),
-            output_leads=True,
-            bias=False,
-            sizes=sizes,
-            learned=False,
-        )
+        super().__init__(parameters, rules, channels=channels, sizes=sizes)
