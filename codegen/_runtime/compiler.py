@@ -23,6 +23,7 @@ SCALARS = {"float32": "float", "float64": "double", "int64": "int64_t"}
 Sources = Mapping[str, str]  # file name -> text, one of them a .c file
 FLAGS = ("-std=c11", "-O2", "-ftree-vectorize", "-ffp-contract=fast", "-fPIC", "-shared")
 OPTIONAL = ("-fvect-cost-model=dynamic", "-fno-predictive-commoning", "-fopenmp")
+EMPTY = "int empty;\n"
 VECTORS = """
 typedef float v __attribute__((vector_size(16)));
 void f(float *x, float s) { v *y = (v *)x; *y = __builtin_shufflevector(*y * s, *y, 0, 4, 1, 5); }
@@ -83,16 +84,15 @@ def _probed(command: tuple[str, ...]) -> Compiler:
     Contraction to fused multiply-adds is allowed; nothing else may change the arithmetic.
     """
     version = _words([*command, "--version"])
-    for machine in candidates():
-        flags = (*FLAGS, *machine.flags)
-        if _accepts(command, flags, VECTORS):
+    flags: tuple[str, ...] = FLAGS
+    for machine in candidates():  # the last one needs no flags
+        if _accepts(command, (*FLAGS, *machine.flags), EMPTY):
+            flags = (*FLAGS, *machine.flags)
             break
-    else:
-        machine, flags = None, FLAGS
     for flag in OPTIONAL:
-        if _accepts(command, (*flags, flag), "int empty;\n"):
+        if _accepts(command, (*flags, flag), EMPTY):
             flags = (*flags, flag)
-    return Compiler(command, version, flags, machine)
+    return Compiler(command, version, flags, machine if _accepts(command, flags, VECTORS) else None)
 
 
 def _accepts(command: tuple[str, ...], flags: tuple[str, ...], text: str) -> bool:

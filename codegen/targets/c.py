@@ -68,54 +68,57 @@ def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "
     if not op.learned:
         return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {}, 0)
     nests = lower(op.form)
-    directions = {
-        "forward": (nests.forward, nests.form, FORWARD, BIAS),
-        "input_gradient": (
-            nests.input_gradient,
-            nests.form.adjoint,
-            _through_weight("x", "y"),
-            "0",
-        ),
-    }
-    gathers, lanes = [], []
-    for direction, (nest, form, parameters, start) in directions.items():
-        common = {"direction": direction, "parameters": parameters}
-        if machine is not None and suits(form, machine, ITEM[dtype]):
-            schedule = lanes_of(form, machine, ITEM[dtype])
-            pragma = _parallel(op, schedule.channels)
-            lanes.append({**common, "pragma": pragma, **lane_page(schedule, form, start)})
-        else:
-            pragma = _parallel(op, nest.channels)
-            at = start.format(nest.bias)
-            gathers.append({**common, "nest": nest, "pragma": pragma, "start": at})
-    by_weight: dict[str, list[dict[str, Any]]] = {"correlations": [], "gradients": []}
-    common = {"parameters": WEIGHT_GRADIENT}
-    packed = {lane["direction"]: lane["packed"] for lane in lanes}
-    sample = 0
-    if machine is not None and suits_gradient(nests.form, machine, ITEM[dtype]):
-        gradient = lane_gradient(nests.form, machine, ITEM[dtype])
-        page = gradient_page(gradient, nests.form)
-        pragma = _parallel(op, gradient.channels)
-        by_weight["gradients"] = [{**common, "pragma": pragma, **page}]
-        packed["weight_gradient"], sample = page["packed"], page["packed_sample"]
-    else:
-        pragma = _parallel(op, nests.weight_gradient.channels)
-        nest_ = nests.weight_gradient
-        by_weight["correlations"] = [{**common, "pragma": pragma, "nest": nest_}]
+    pages = _gathers(op, nests, machine, ITEM[dtype])
+    pages |= _weight_gradient(op, nests, machine, ITEM[dtype])
+    in_lanes = (*pages["lanes"], *pages["gradients"])
+    packed = {page["direction"]: page["packed"] for page in in_lanes}
     text = render(
         "kernel.c.j2",
         comment=comment,
         name=name,
         folds=_folds(nests),
         vectors=[vector_page(machine, ITEM[dtype])] if machine is not None and packed else [],
-        lanes=lanes,
-        gathers=gathers,
-        **by_weight,
+        **pages,
         bias_parameters=BIAS_GRADIENT,
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
+    sample = sum(page["packed_sample"] for page in pages["gradients"])
     return CText({f"{name}.c": text, **files}, folded_numbers(op), packed, sample)
+
+
+Pages = dict[str, list[dict[str, Any]]]
+
+
+def _gathers(op: Operator, nests: Nests, machine: Machine | None, item: int) -> Pages:
+    """Forward and input gradient, each in rows (``gathers``) or in channel lanes (``lanes``)."""
+    pages: Pages = {"gathers": [], "lanes": []}
+    by_x = _through_weight("x", "y")
+    for direction, nest, form, parameters, start in (
+        ("forward", nests.forward, nests.form, FORWARD, BIAS),
+        ("input_gradient", nests.input_gradient, nests.form.adjoint, by_x, "0"),
+    ):
+        page: dict[str, Any] = {"direction": direction, "parameters": parameters}
+        if machine is not None and suits(form, machine, item):
+            schedule = lanes_of(form, machine, item)
+            page |= {"pragma": _parallel(op, schedule.channels)}
+            pages["lanes"].append(page | lane_page(schedule, form, start))
+        else:
+            page |= {"pragma": _parallel(op, nest.channels)}
+            pages["gathers"].append(page | {"nest": nest, "start": start.format(nest.bias)})
+    return pages
+
+
+def _weight_gradient(op: Operator, nests: Nests, machine: Machine | None, item: int) -> Pages:
+    """The weight gradient, in rows (``correlations``) or in channel lanes (``gradients``)."""
+    page: dict[str, Any] = {"direction": "weight_gradient", "parameters": WEIGHT_GRADIENT}
+    if machine is not None and suits_gradient(nests.form, machine, item):
+        schedule = lane_gradient(nests.form, machine, item)
+        page |= {"pragma": _parallel(op, schedule.channels)}
+        return {"correlations": [], "gradients": [page | gradient_page(schedule, nests.form)]}
+    nest = nests.weight_gradient
+    page |= {"pragma": _parallel(op, nest.channels), "nest": nest}
+    return {"correlations": [page], "gradients": []}
 
 
 def emit_c(op: Operator, name: str) -> str:

@@ -46,21 +46,21 @@ def c_functions(
         library = ctypes.CDLL(str(compile_sources(sources, SCALARS[dtype])))
         pointers = DIRECTIONS if learned else WITHOUT_WEIGHT
         functions = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
-        for direction, numbers in (packed or {}).items():
-            if direction == "weight_gradient":
-                pack = raw_function(library, f"{name}_pack_gradient", 2)
-                unpack = _plain_function(library, f"{name}_unpack_gradient")
-                in_lanes = _of_packed(functions[direction], pack, packed_sample)
-                functions[direction] = _unfolded(in_lanes, unpack, numbers)
-                continue
-            pack = _plain_function(library, f"{name}_pack_{direction}")
-            functions[direction] = _prepared(functions[direction], pack, numbers)
+        in_lanes = dict(packed or {})
+        if numbers := in_lanes.pop("weight_gradient", 0):
+            pack = raw_function(library, f"{name}_pack_gradient", 2)
+            by_weight = _of_packed(functions["weight_gradient"], pack, packed_sample)
+            unpack = _plain_function(library, f"{name}_unpack_gradient")
+            functions["weight_gradient"] = _unprepared(by_weight, unpack, numbers)
+        for direction, numbers in in_lanes.items():
+            prepare = _plain_function(library, f"{name}_pack_{direction}")
+            functions[direction] = _prepared(functions[direction], prepare, numbers)
         if folded:
             fold, unfold = (_plain_function(library, f"{name}_{d}") for d in ("fold", "unfold"))
             for direction in ("forward", "input_gradient"):
                 functions[direction] = _prepared(functions[direction], fold, folded)
             by_weight = functions["weight_gradient"]
-            functions["weight_gradient"] = _unfolded(by_weight, unfold, folded)
+            functions["weight_gradient"] = _unprepared(by_weight, unfold, folded)
         return functions
 
     return load
@@ -77,13 +77,13 @@ def _prepared(function: Raw, prepare: Raw, numbers: int) -> Raw:
     return call
 
 
-def _unfolded(function: Raw, unfold: Raw, numbers: int) -> Raw:
-    """The gradient of a folded weight as the gradient of the weight."""
+def _unprepared(function: Raw, undo: Raw, numbers: int) -> Raw:
+    """The gradient of a prepared weight as the gradient of the weight."""
 
     def call(x: Array, y: Array, weight: Array) -> None:
         v = _aligned(numbers, weight.dtype)
         function(x, y, v)
-        unfold(v, weight)
+        undo(v, weight)
 
     return call
 
@@ -114,7 +114,7 @@ def _plain_function(library: ctypes.CDLL, symbol: str) -> Raw:
     return lambda source, target: function(source.ctypes.data, target.ctypes.data)
 
 
-def raw_function(library: ctypes.CDLL, symbol: str, pointers: int) -> Callable[..., None]:
+def raw_function(library: ctypes.CDLL, symbol: str, pointers: int) -> Raw:
     """The C function as one that takes arrays: inputs (a missing bias left out), then output."""
     function = library[symbol]
     function.argtypes = [ctypes.c_ssize_t, *[ctypes.c_void_p] * pointers]

@@ -20,8 +20,8 @@ from derive import Operator
 from tests.cases import generator, random_layer
 from tests.codegen.text import stripped
 
-CLASSIC = derive.Conv2d(1, 1, 3, bias=False, input_size=(4, 4))
-GOLDEN = Path(__file__).parent / "classic.c"
+CLASSIC = derive.Conv2d(1, 1, 3, bias=False, input_size=4)
+GOLDEN = Path(__file__).parents[2] / "generated" / "c" / "conv2d_classic.c"
 EMITTERS: list[Callable[[Operator, str], str]] = [emit_c, emit_header, emit_numpy, emit_face]
 HOSTILE = (
     "",
