@@ -3,5 +3,14 @@
 from ._runtime import CompileError, Kernel, LayoutError
 from .build import build
 from .errors import LoweringError
+from .prime_field import Identity, identity
 
-__all__ = ["CompileError", "Kernel", "LayoutError", "LoweringError", "build"]
+__all__ = [
+    "CompileError",
+    "Identity",
+    "Kernel",
+    "LayoutError",
+    "LoweringError",
+    "build",
+    "identity",
+]

@@ -125,8 +125,6 @@ def vector_page(machine: Machine, item: int) -> dict[str, Any]:
         ]
         distance *= 2
     return {
-        "bytes": machine.vector_bytes,
-        "item": item,
         "lanes": lanes,
         "loaded": ", ".join(f"t{i} = sums[{i}]" for i in range(lanes)),
         "listed": ", ".join(f"t{i}" for i in range(lanes)),
