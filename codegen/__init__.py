@@ -3,14 +3,18 @@
 from ._runtime import CompileError, Kernel, LayoutError
 from .build import build
 from .errors import LoweringError
+from .judge import Certificate, Counterexample, certify
 from .prime_field import Identity, identity
 
 __all__ = [
+    "Certificate",
     "CompileError",
+    "Counterexample",
     "Identity",
     "Kernel",
     "LayoutError",
     "LoweringError",
     "build",
+    "certify",
     "identity",
 ]

@@ -81,6 +81,30 @@ def by_strands(form: TrilinearForm, weight: ArrayLike) -> Callable[[Array], Arra
     return apply
 
 
+def weight_gradient(form: TrilinearForm, x: Array, grad: Array) -> Array:
+    """The derivative of <grad, W x> by W: one product of slices for each product of strands.
+
+    ``x`` is (batch, *input_shape) and ``grad`` (batch, *output_shape); the result has the weight's
+    shape.
+    """
+    x = _grouped(form, x)
+    grad = grad.reshape(len(grad), form.groups, form.channels_out, *form.output_shape[1:])
+    taps = tuple(axis.n_tap for axis in form.axes)
+    shape = (form.groups, form.channels_out, form.channels_in, *taps)
+    w = np.zeros(shape, np.result_type(x, grad))
+    for strands in product(*(axis.strands for axis in form.axes)):
+        at_y, at_t, at_x = _slices(form, strands)
+        ys, xs = (
+            part.swapaxes(0, 1).swapaxes(1, 2).reshape(form.groups, part.shape[2], -1)
+            for part in (grad[at_y], x[at_x])
+        )
+        coefficient = prod((s.coefficient for s in strands), start=ONE)
+        w[at_t] += scaled(ys @ xs.swapaxes(1, 2), coefficient)
+    if not form.output_leads:
+        w = w.swapaxes(1, 2)
+    return w.reshape(form.weight_shape)
+
+
 Index = tuple[Any, ...]
 
 

@@ -1,0 +1,100 @@
+"""One probe put to a function: whether it answered right, and what was wrong if not.
+
+Where weights are fractions, right means within a bound. A sum of K products differs from the exact
+one by at most gamma_K = K*u/(1 - K*u) times the sum of their magnitudes (N. Higham, Accuracy and
+Stability of Numerical Algorithms, section 3.1). A foreign resize may also compute the weights in
+its dtype: they come from a position of at most n + m, known to (n + m)*u an operation, and no
+kernel of a resize has a slope beyond 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from derive import Operator
+
+from .answers import SIGNIFICANT, Answers, Sample, rounds
+from .calls import Caller
+from .probes import Probe, sample_of
+
+Array = NDArray[Any]
+OPERATIONS = 8  # roundings between a position and the weight that follows from it
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A wrong answer. ``problem`` says it where there is no array of the right kind to compare."""
+
+    probe: Probe
+    sample: Sample
+    problem: str = ""
+    refused: bool = False
+    expected: Array | None = None
+    got: Array | None = None
+    wrong: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """A right answer; ``exact`` when every number was equal."""
+
+    exact: bool
+
+
+def arguments(direction: str, sample: Sample, batch: tuple[int, ...]) -> list[Array]:
+    """What a function of this direction takes, as our kernels take it."""
+    x, grad = sample.x, sample.grad
+    if not batch:
+        x, grad = x[0], grad[0]
+    weight = [] if sample.weight is None else [sample.weight]
+    bias = [] if sample.bias is None else [sample.bias]
+    taken = {
+        "forward": [x, *weight, *bias],
+        "input_gradient": [grad, *weight],
+        "weight_gradient": [x, grad],
+        "bias_gradient": [grad],
+    }
+    return list(taken[direction])
+
+
+def put(caller: Caller, probe: Probe, direction: str) -> Agreement | Finding:
+    """Call once and compare."""
+    sample = sample_of(probe, direction, caller.dtype)
+    answers = Answers(probe.op)
+    exact = answers.values(direction, sample)
+    if not probe.batch and direction in ("forward", "input_gradient"):
+        exact = exact[0]
+    outcome = caller(arguments(direction, sample, probe.batch), exact.shape if probe.out else None)
+    got = outcome.array
+    problem = outcome.problem
+    if got is not None and got.shape != exact.shape:
+        problem = f"returns shape {got.shape}; the operator gives {exact.shape}"
+    elif got is not None and outcome.dtype != caller.dtype:
+        problem = f"returns dtype {outcome.dtype} for {caller.dtype}"
+    if problem or got is None:
+        return Finding(probe, sample, problem, outcome.refused, got=got)
+    if np.array_equal(got, exact):
+        return Agreement(exact=True)
+    wrong = got != exact
+    if rounds(probe.op) and caller.dtype in SIGNIFICANT:
+        with np.errstate(invalid="ignore"):
+            bound = rounding(probe.op, direction, sample, caller.dtype)
+            wrong = ~(abs(got.astype(np.float64) - exact) <= bound.reshape(exact.shape))
+    if not wrong.any():
+        return Agreement(exact=False)
+    return Finding(probe, sample, expected=exact, got=got, wrong=wrong)
+
+
+def rounding(op: Operator, direction: str, sample: Sample, dtype: str) -> Array:
+    """The bound of every number of an answer."""
+    answers = Answers(op, absolute=True)
+    u = 2.0 ** -SIGNIFICANT[dtype]
+    magnitude = answers.values(direction, sample.absolute())
+    terms = answers.terms(direction, len(sample.x)) + sum(axis.n_tap + 3 for axis in op.axes)
+    positions = sum(axis.n_in + axis.n_out for axis in op.axes)
+    weights = 2 * OPERATIONS * positions * u * magnitude.max(initial=0)
+    return np.asarray(terms * u / (1 - min(terms * u, 0.5)) * magnitude + weights)
