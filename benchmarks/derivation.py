@@ -7,7 +7,7 @@ from time import perf_counter
 
 import codegen
 from codegen.build import c_sources
-from codegen.catalogue import read_catalogue
+from derive.catalogue import read_catalogue
 from derive.core.rules import AdjointRule, AxisRule, ConvolutionRule, TransposedRule
 
 from . import CATALOGUE

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from .catalogue import Entry
+    from derive.catalogue import Entry
 
 CATALOGUE = click.argument(
     "catalogue",
@@ -71,7 +71,8 @@ def verify(catalogue: Path, out: Path) -> None:
 
 def _emitted(catalogue: Path) -> tuple[tuple[Entry, ...], dict[str, str]]:
     """The entries and the files of the package; exit code 2 for a catalogue that is wrong."""
-    from .catalogue import CatalogueError, read_catalogue
+    from derive.catalogue import CatalogueError, read_catalogue
+
     from .generate import entry_files, package_files
 
     try:

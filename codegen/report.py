@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from derive import Operator
+from derive.catalogue import Entry
 
 from ._runtime import CompileError
 from ._runtime.compiler import SCALARS
 from .build import build_sized, c_sources, compile_libraries
-from .catalogue import Entry
 from .exactness import integral, mismatches
 
 

@@ -34,7 +34,7 @@ def test_the_classic_example_in_text() -> None:
 def test_the_classic_example_in_latex() -> None:
     result = run(f"{CLASSIC_WORDS} --format latex")
     assert (result.exit_code, result.stdout) == (0, operator_latex(CLASSIC, steps=True) + "\n")
-    assert result.stdout.count(r"\begin{align*}") == 2
+    assert result.stdout.count(r"\begin{enumerate}") == 1
 
 
 def test_the_classic_example_in_json() -> None:

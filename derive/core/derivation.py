@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
 
 import sympy
 
-from .notation import latex, text
+from .mathml import mathml
+from .notation import escaped, latex, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +53,45 @@ class Derivation:
         return "\n".join([*lines, f"  => {text(self.formula)}{where}"])
 
     def latex(self) -> str:
-        r"""An ``align*`` environment (amsmath): the steps, then the formula and its conditions.
+        r"""An ``enumerate`` of the steps, then the formula and its conditions.
+
+        Long reasons and formulas are broken to the width of the page.
 
         >>> n = sympy.Symbol("n")
         >>> print(Derivation("size", (Step(sympy.Eq(n, 2), "given"),), sympy.Eq(n, 2)).latex())
-        \begin{align*}
-        & \text{1. given:} \\
-        & \quad n = 2 \\
-        & \Rightarrow\quad n = 2
-        \end{align*}
+        \begin{enumerate}\raggedright
+        \item given:\\
+        $\displaystyle n = 2$
+        \item[$\Rightarrow$] $\displaystyle n = 2$
+        \end{enumerate}
         """
-        rows = []
-        for number, step in enumerate(self.steps, 1):
-            rows += [f"\\text{{{number}. {step.reason}:}}", f"\\quad {latex(step.statement)}"]
-        conditions = ", ".join(map(latex, self.conditions))
-        where = f" \\text{{ where }} {conditions}" if conditions else ""
-        rows.append(f"\\Rightarrow\\quad {latex(self.formula)}{where}")
-        return "\\begin{align*}\n& " + " \\\\\n& ".join(rows) + "\n\\end{align*}"
+        items = [
+            f"\\item {escaped(step.reason)}:\\\\\n$\\displaystyle {latex(step.statement)}$"
+            for step in self.steps
+        ]
+        where = " where " if self.conditions else ""
+        where += ", ".join(f"${latex(condition)}$" for condition in self.conditions)
+        items.append(f"\\item[$\\Rightarrow$] $\\displaystyle {latex(self.formula)}${where}")
+        return "\n".join(("\\begin{enumerate}\\raggedright", *items, "\\end{enumerate}"))
+
+    def html(self) -> str:
+        """An ordered list of the steps, then the formula and its conditions, in MathML Core.
+
+        >>> n = sympy.Symbol("n")
+        >>> print(Derivation("size", (Step(sympy.Eq(n, 2), "1 < 2"),), sympy.Eq(n, 2)).html())
+        <ol>
+        <li>1 &lt; 2: <math><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow></math></li>
+        </ol>
+        <p class="result">⇒ <math><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow></math></p>
+        """
+        steps = (f"<li>{escape(s.reason)}: {mathml(s.statement)}</li>" for s in self.steps)
+        where = " where " if self.conditions else ""
+        where += ", ".join(map(mathml, self.conditions))
+        result = f'<p class="result">⇒ {mathml(self.formula)}{where}</p>'
+        return "\n".join(("<ol>", *steps, "</ol>", result))
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {latex(self.formula)}$"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(self.title)}</p>\n{self.html()}"

@@ -1,7 +1,8 @@
 """Formulas as people write them, in text and in LaTeX: sizes first, numbers last.
 
 SymPy sorts the terms of a sum by its own rules, ``-d*(k - 1) + n_in + p_0``; a reader looks for
-the size first. Both printers here share one order of terms, and write ``a = b`` and ``a <= b < c``.
+the size first. Both printers here, and that of mathml, share one order of terms, and write
+``a = b`` and ``a <= b < c``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,32 @@ _SIGNS = {"==": "=", "<=": "<=", "<": "<", ">=": ">=", ">": ">", "!=": "!="}
 _LATEX_SIGNS = {"<=": r"\leq", "<": "<"}
 
 
-class _Ordered:
+_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+class Equalities(sympy.Basic):  # type: ignore[misc]
+    """``a = b = c``: expressions that are equal, in the order in which they are written.
+
+    >>> text(Equalities(sympy.Symbol("n"), sympy.Symbol("k") + 1, sympy.Integer(3)))
+    'n = k + 1 = 3'
+    """
+
+
+class Near(sympy.Basic):  # type: ignore[misc]
+    """``x near a``: the position a, which a kernel rounds or weighs.
+
+    >>> latex(Near(sympy.Symbol("x"), sympy.Symbol("y") / 2))
+    'x \\\\approx \\\\frac{y}{2}'
+    """
+
+
+class Ordered:
     """Terms of a sum by the first of their symbols in reading order; plain numbers last."""
 
     def _as_ordered_terms(self, sum_: sympy.Expr, order: object = None) -> list[sympy.Expr]:
@@ -34,11 +60,12 @@ def _place(term: sympy.Expr) -> int:
     return min(_PLACE.get(str(symbol), len(_PLACE)) for symbol in symbols)
 
 
-def _one_fraction(floor: sympy.floor) -> sympy.Expr:
+def one_fraction(floor: sympy.floor) -> sympy.Expr:
+    """What is rounded, over one denominator."""
     return sympy.together(floor.args[0])
 
 
-def _chain(both: sympy.And) -> Sequence[Any]:
+def chained(both: sympy.And) -> Sequence[Any]:
     """(a, sign, b, sign, c) where the two relations are a <= b and b < c; else empty."""
     if len(both.args) == 2 and all(isinstance(each, Relational) for each in both.args):
         for low, high in (both.args, both.args[::-1]):
@@ -48,33 +75,58 @@ def _chain(both: sympy.And) -> Sequence[Any]:
     return ()
 
 
-class _Text(_Ordered, StrPrinter):  # type: ignore[misc]
+def escaped(words: str) -> str:
+    r"""Words as LaTeX's text mode takes them.
+
+    >>> escaped("input_size = 4 & 100%")
+    'input\\_size = 4 \\& 100\\%'
+    """
+    return "".join(_SPECIAL.get(c, c) for c in words)
+
+
+class _Text(Ordered, StrPrinter):  # type: ignore[misc]
     def _print_Relational(self, expression: Relational) -> str:  # noqa: N802
         left, right = self._print(expression.lhs), self._print(expression.rhs)
         return f"{left} {_SIGNS[expression.rel_op]} {right}"
 
     def _print_floor(self, expression: sympy.floor) -> str:
-        return f"floor({self._print(_one_fraction(expression))})"
+        return f"floor({self._print(one_fraction(expression))})"
 
     def _print_And(self, expression: sympy.And) -> str:  # noqa: N802
-        chain = _chain(expression)
+        chain = chained(expression)
         if not chain:
             return " and ".join(map(self._print, expression.args))
         return " ".join(each if isinstance(each, str) else self._print(each) for each in chain)
 
+    def _print_Equalities(self, expression: Equalities) -> str:  # noqa: N802
+        return " = ".join(map(self._print, expression.args))
 
-class _Latex(_Ordered, LatexPrinter):  # type: ignore[misc]
+    def _print_Near(self, expression: Near) -> str:  # noqa: N802
+        return " near ".join(map(self._print, expression.args))
+
+
+class _Latex(Ordered, LatexPrinter):  # type: ignore[misc]
     def _print_floor(self, expression: sympy.floor, exp: str | None = None) -> str:
-        floor = rf"\left\lfloor {self._print(_one_fraction(expression))} \right\rfloor"
+        floor = rf"\left\lfloor {self._print(one_fraction(expression))} \right\rfloor"
         return floor if exp is None else f"{floor}^{{{exp}}}"
 
     def _print_And(self, expression: sympy.And) -> str:  # noqa: N802
-        chain = _chain(expression)
+        chain = chained(expression)
         if not chain:
             return r" \text{ and } ".join(map(self._print, expression.args))
         return " ".join(
             _LATEX_SIGNS[each] if isinstance(each, str) else self._print(each) for each in chain
         )
+
+    def _print_Equalities(self, expression: Equalities) -> str:  # noqa: N802
+        return " = ".join(map(self._print, expression.args))
+
+    def _print_Near(self, expression: Near) -> str:  # noqa: N802
+        return r" \approx ".join(map(self._print, expression.args))
+
+    def _print_Tuple(self, expression: sympy.Tuple) -> str:  # noqa: N802
+        comma = "," if len(expression) == 1 else ""
+        return f"({', '.join(map(self._print, expression))}{comma})"
 
 
 _NAMES = {

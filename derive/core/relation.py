@@ -20,25 +20,14 @@ class Relation:
 
     >>> Relation(stride=2, pad=1).source(3, 0)
     5
-    >>> str(Relation(stride=2, pad=1).adjoint())
-    'y = 2*x + t - 1'
+    >>> Relation(stride=2, pad=1).adjoint()
+    Relation(up=2, stride=1, dilation=-1, pad=-1)
     """
 
     up: int = 1
     stride: int = 1
     dilation: int = 1
     pad: int = 0
-
-    def __str__(self) -> str:
-        """The equation with its numbers and a positive tap, as ``x = 2*y + t - 1``."""
-        if self.dilation < 0:
-            return self.adjoint()._printed("y", "x")
-        return self._printed("x", "y")
-
-    def _printed(self, left: str, right: str) -> str:
-        terms = f"{_term(self.stride, right)} + {_term(self.dilation, 't')}"
-        pad = f" {'+' if self.pad < 0 else '-'} {abs(self.pad)}" if self.pad else ""
-        return f"{_term(self.up, left)} = {terms}{pad}"
 
     def source(self, y: int, t: int) -> int | None:
         """The input position that tap ``t`` of output ``y`` meets; None between positions."""
@@ -63,7 +52,3 @@ class Relation:
     def adjoint(self) -> Relation:
         """The same triples with x and y exchanged: ``stride*y = up*x - dilation*t + pad``."""
         return Relation(up=self.stride, stride=self.up, dilation=-self.dilation, pad=-self.pad)
-
-
-def _term(coefficient: int, variable: str) -> str:
-    return variable if coefficient == 1 else f"{coefficient}*{variable}"

@@ -10,10 +10,12 @@ import sympy
 from . import float_index, resize, sizes
 from .axis import ONE, Axis
 from .derivation import Derivation
+from .notation import Near
+from .statements import FORWARD, Names, Stated, Statement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResizeRule:
+class ResizeRule(Stated):
     """Resizing to ``fixed`` positions or by ``factor``; ``kind`` is a kernel of core.resize.
 
     The scale is n_in/n_out, unless a factor is given and not to be recomputed: then 1/factor, as
@@ -68,15 +70,20 @@ class ResizeRule:
             return 1 / self.factor
         return Fraction(n, n_out)
 
-    @property
-    def equation(self) -> str:
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
         """The source position of output y; the kernel weighs or rounds it."""
-        scale = "(n_in - 1)/(n_out - 1)" if self.aligned else "n_in/n_out"
+        scale = names.n_in / names.n_out
+        if self.aligned:
+            scale = (names.n_in - 1) / (names.n_out - 1)
         if self.factor is not None and self.follows_factor:
-            scale = str(1 / self.factor)
+            scale = sympy.Rational(1 / self.factor)
         centred = self.kind == "nearest-exact" or (self.kind in resize.SMOOTH and not self.aligned)
-        place = f"(y + 1/2)*{scale} - 1/2" if centred or self.antialias else f"y*{scale}"
-        return f"x near {place}  ({self.kind})"
+        place = scale * names.y
+        if (centred or self.antialias) and scale != 1:
+            half = sympy.Rational(1, 2)
+            middle = sympy.Mul(scale, names.y + half, evaluate=False)
+            place = sympy.Add(middle, -half, evaluate=False)
+        return (Statement(Near(names.x, place), self.kind),)
 
     @property
     def period(self) -> int:

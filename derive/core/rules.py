@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import gcd
 from typing import Protocol
@@ -19,6 +18,7 @@ from .axis import Axis
 from .derivation import Derivation
 from .padding import pad_map
 from .relation import Relation
+from .statements import FORWARD, Names, Stated, Statement, related
 
 
 class AxisRule(Protocol):
@@ -29,6 +29,8 @@ class AxisRule(Protocol):
 
     @property
     def equation(self) -> str: ...
+
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]: ...
 
     @property
     def period(self) -> int: ...
@@ -52,7 +54,7 @@ class AxisRule(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConvolutionRule:
+class ConvolutionRule(Stated):
     """A convolution along one axis, padded (before, after) in ``mode`` after input dilation.
 
     >>> ConvolutionRule(kernel=3, before=1, after=1, mode="reflect").at(5).row(0)
@@ -86,11 +88,10 @@ class ConvolutionRule:
     def _relation(self) -> Relation:
         return Relation(up=self.up, stride=self.stride, dilation=self.dilation, pad=self.before)
 
-    @property
-    def equation(self) -> str:
-        """The relation in words, with the pad map where it is not zeros."""
-        mapped = "" if self.mode == "zeros" else f"  ({self.mode} beyond the border)"
-        return f"{self._relation}{mapped}"
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
+        """The relation, with the pad map where it is not zeros."""
+        mapped = "" if self.mode == "zeros" else f"{self.mode} beyond the border"
+        return (Statement(related(self._relation, names), mapped),)
 
     @property
     def period(self) -> int:
@@ -138,7 +139,7 @@ class ConvolutionRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TransposedRule:
+class TransposedRule(Stated):
     """A transposed convolution along one axis: the adjoint of a convolution of its output.
 
     ``output_padding`` is nothing but a larger output.
@@ -170,10 +171,9 @@ class TransposedRule:
     def _relation(self) -> Relation:
         return Relation(stride=self.stride, dilation=self.dilation, pad=self.before).adjoint()
 
-    @property
-    def equation(self) -> str:
-        """The relation in words."""
-        return str(self._relation)
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
+        """The relation."""
+        return (Statement(related(self._relation, names)),)
 
     @property
     def period(self) -> int:
@@ -214,7 +214,7 @@ class TransposedRule:
 
 
 @dataclass(frozen=True, slots=True)
-class AdjointRule:
+class AdjointRule(Stated):
     """The adjoint of a rule; its free size stays the one of that rule."""
 
     rule: AxisRule
@@ -223,12 +223,9 @@ class AdjointRule:
     def n_tap(self) -> int:
         return self.rule.n_tap
 
-    @property
-    def equation(self) -> str:
-        """The relation of the rule, x and y having changed places, a chain from its other end."""
-        exchanged = {"x": "y", "y": "x"}
-        equation = re.sub(r"\b[xy]\b", lambda found: exchanged[found[0]], self.rule.equation)
-        return ", then ".join(reversed(equation.split(", then ")))
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
+        """Those of the rule, input and output having changed places, a chain from its other end."""
+        return self.rule.statements(names.exchanged)[::-1]
 
     @property
     def period(self) -> int:
@@ -259,7 +256,7 @@ class AdjointRule:
 
 
 @dataclass(frozen=True, slots=True)
-class ChainRule:
+class ChainRule(Stated):
     """One rule after another along an axis; the free size is that of the inner rule.
 
     ``between`` is the size of the outer rule where that is sized by its output: it does not
@@ -274,10 +271,9 @@ class ChainRule:
     def n_tap(self) -> int:
         return self.outer.n_tap * self.inner.n_tap
 
-    @property
-    def equation(self) -> str:
-        """Both relations, the inner first."""
-        return f"{self.inner.equation}, then {self.outer.equation}"
+    def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
+        """Those of both, the inner first."""
+        return (*self.inner.statements(names), *self.outer.statements(names))
 
     def _outer(self, n: int) -> Axis:
         inner = self.inner.at(n)

@@ -37,6 +37,13 @@ class Entry:
     terms: tuple[Term, ...] = ()
     last: Term | None = None
 
+    def shown(self, most: int) -> tuple[Term | None, ...]:
+        """At most so many terms; None where some are left out."""
+        terms: list[Term | None] = [*self.terms, *([] if self.last is None else [self.last])]
+        if self.last is not None or len(terms) > most:
+            terms[most - 1 : -1] = [None]
+        return tuple(terms)
+
     def spelled(self, spell: Callable[[Term], str], dots: str, most: int) -> str:
         """The sum in words of ``spell``, with dots in it beyond ``most`` terms; empty for a zero.
 
@@ -44,11 +51,7 @@ class Entry:
         >>> Entry(terms).spelled(lambda term: f"w{term.weights[0][0]}", "...", 2)
         'w0+...+w2'
         """
-        words = [spell(term) for term in self.terms]
-        if self.last is not None:
-            words.append(spell(self.last))
-        if self.last is not None or len(words) > most:
-            words[most - 1 : -1] = [dots]
+        words = (dots if term is None else spell(term) for term in self.shown(most))
         return "+".join(words).replace("+-", "-")
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 
 import sympy
 
 from derive.core.axis import Axis
-from derive.core.sizes import N_OUT
+from derive.core.notation import Equalities
+from derive.core.sizes import N_IN, N_OUT
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
@@ -99,18 +100,20 @@ def size_formula(op: Operator, axis: int) -> sympy.Eq:
     return derivation.formula if op.sizes is None else derivation.steps[-1].statement
 
 
-def size_words(op: Operator, axis: int, write: Callable[[sympy.Basic], str]) -> str:
-    """The size formula and, where the size is fixed, its value, each written by ``write``.
+def size_formulas(op: Operator, axis: int) -> tuple[str | sympy.Basic, ...]:
+    """The size formula and, where the size is fixed, its value, with words in between.
 
     >>> from derive import Conv1d
-    >>> size_words(Conv1d(1, 1, 3, padding=2, input_size=4), 0, str)
-    'Eq(n_out, n_in + 2) = 6'
+    >>> size_formulas(Conv1d(1, 1, 3, padding=2, input_size=4), 0)
+    (Equalities(n_out, n_in + 2, 6), ' for ', Eq(n_in, 4))
     """
     formula = size_formula(op, axis)
     if op.sizes is None:
-        return write(formula)
-    chain = write(N_OUT) if formula.rhs == N_OUT else write(formula)  # given, or computed
-    return f"{chain} = {op.axes[axis].n_out}"
+        return (formula,)
+    size, fixed = sympy.Integer(op.axes[axis].n_out), op.axes[axis]
+    known = formula.rhs in (N_OUT, size)  # given, not computed
+    equal = Equalities(N_OUT, *(() if known else (formula.rhs,)), size)
+    return equal, " for ", sympy.Eq(N_IN, fixed.n_in)
 
 
 def multiply_adds(op: LinearMap) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-r"""Operators in LaTeX: formulas and matrices that a document with amsmath can ``\input``."""
+r"""Pages in LaTeX: fragments that a document with amsmath can ``\input``, and documents."""
 
 from __future__ import annotations
 
@@ -7,69 +7,81 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from derive.core import notation
-from derive.core.sizes import N_IN
+from derive.core.notation import escaped
 from derive.linear_map import LinearMap
-from derive.operator import Operator
 
 from .entries import Term, one_pair, parts_of
-from .facts import axes_alike, multiply_adds, named, overlap_words, size_formula, size_words
-from .table import Marks, Table, places, table
+from .facts import axes_alike, size_formula
+from .page import (
+    Block,
+    Derived,
+    Figure,
+    Heading,
+    Item,
+    Listing,
+    Matrix,
+    Page,
+    Paragraph,
+    Rows,
+    Table,
+    operator_page,
+)
+from .picture import tikz
+from .table import Cells, Marks, table
 
 AMSMATH_COLUMNS = 10  # a bmatrix holds no more of them, an array does
 MOST_ROWS, MOST_COLUMNS = 16, 20
-MOST_OVERLAPS = 6  # lines of them
 LINE = 84  # characters of indices that a line of an article holds
+NORMAL_LINE = 76  # the same in normal print
 SMALL_PRINT = "{\\footnotesize\\setlength{\\arraycolsep}{2pt}%%\n%s}"
 MARKS = Marks(zero="0", across=r"\cdots", down=r"\vdots", corner=r"\ddots")
-_SPECIAL = {c: f"\\{c}" for c in "&%$#_{}"} | {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-}
-
-
-def escaped(words: str) -> str:
-    r"""Words as LaTeX's text mode takes them.
-
-    >>> escaped("input_size = 4 & 100%")
-    'input\\_size = 4 \\& 100\\%'
-    """
-    return "".join(_SPECIAL.get(c, c) for c in words)
+HEADINGS = {1: "section", 2: "subsection", 3: "subsubsection"}
+PREAMBLE = r"""\documentclass[a4paper]{article}
+\usepackage{amsmath}
+"""
+PICTURES = r"""\usepackage{tikz}
+"""
 
 
 def operator_latex(op: LinearMap, *, steps: bool = False) -> str:
-    r"""Name, relation, size, shapes, multiply-adds and matrix, each axis by itself.
+    r"""Relation, size, shapes, multiply-adds and matrix of an operator, for amsmath.
 
     With ``steps`` also how the sizes follow from the relation. Without an input size there is no
-    matrix.
+    matrix. The name is a comment, so that a document can give it its own heading.
 
     >>> from derive import Conv1d
-    >>> print(operator_latex(Conv1d(1, 1, 3, padding=2)))
+    >>> print(*operator_latex(Conv1d(1, 1, 3, padding=2)).splitlines()[:4], sep="\n")
     % Conv1d(1, 1, 3, padding=2)
-    \begin{align*}
-    & \text{relation, axis 0} && x = y + t - 2 \\
-    & \text{output size, axis 0} && n_{\mathrm{out}} = n_{\mathrm{in}} + 2 \\
-    & \text{shape of the weight} && (1, 1, 3)
-    \end{align*}
+    \par\medskip\noindent\textbf{axis 0}\par\nopagebreak
+    \noindent\begin{tabular}{@{}p{0.2\linewidth}p{0.72\linewidth}@{}}
+    relation & \raggedright $x = y + t - 2$ \tabularnewline
     """
-    parts, fixed = parts_of(op), op.input_size is not None
-    blocks, rows = [f"% {op!r}"], []
-    for number, part in enumerate(parts):
-        of_part = f" of part {number}" if len(parts) > 1 else ""
-        if of_part:
-            blocks.append(f"% part {number}: {part!r}")
-        if steps:
-            blocks += [part.size_derivation(alike[0]).latex() for alike in axes_alike(part)]
-        rows += list(_part_rows(part, of_part))
-    if fixed:
-        rows += list(_whole_rows(op))
-    body = " \\\\\n".join(f"& {words and _text(words)} && {formula}" for words, formula in rows)
-    blocks.append(f"\\begin{{align*}}\n{body}\n\\end{{align*}}")
-    if fixed:
-        cells = _cells(op)
-        display = f"\\begin{{equation*}}\n{_matrix(cells)}\n\\end{{equation*}}"
-        blocks.append(display if _width(cells) <= LINE else SMALL_PRINT % display)
-    return "\n".join(blocks)
+    blocks = operator_page(op, steps=steps)[1:]
+    return f"% {op!r}\n{page_latex(blocks)}"
+
+
+def page_latex(page: Page) -> str:
+    """A page as a fragment; figures need TikZ."""
+    return "\n".join(map(_block, page))
+
+
+def document(page: Page, *, contents: bool = False) -> str:
+    r"""A page as a document of its own, with amsmath, and TikZ where there is a picture.
+
+    >>> print(document((Heading("50 %"),)))
+    \documentclass[a4paper]{article}
+    \usepackage{amsmath}
+    \begin{document}
+    \section*{50 \%}
+    \end{document}
+    <BLANKLINE>
+    """
+    pictures = any(isinstance(block, Figure) for block in page)
+    body = page_latex(page)
+    if contents:
+        body = "\\tableofcontents\n" + body.replace("section*{", "section{")
+    lines = ["\\begin{document}", body, "\\end{document}\n"]
+    return PREAMBLE + (PICTURES if pictures else "") + "\n".join(lines)
 
 
 def inline_latex(op: LinearMap) -> str:
@@ -89,45 +101,63 @@ def inline_latex(op: LinearMap) -> str:
     return r",\quad ".join(formulas)
 
 
-Row = tuple[str, str]  # what it is, and a formula
+def _block(block: Block) -> str:
+    match block:
+        case Heading(words, level):
+            return f"\\{HEADINGS[level]}*{{{escaped(words)}}}"
+        case Paragraph(words):
+            return f"\\par\\noindent {escaped(words)}\\par"
+        case Listing(lines):
+            items = "\n".join(f"\\item {escaped(line)}" for line in lines)
+            return f"\\begin{{itemize}}\\raggedright\n{items}\n\\end{{itemize}}"
+        case Rows(title, rows):
+            body = (
+                f"{escaped(row.label)} & \\raggedright {', '.join(map(item_latex, row.items))}"
+                " \\tabularnewline"
+                for row in rows
+            )
+            columns = "@{}p{0.2\\linewidth}p{0.72\\linewidth}@{}"
+            return f"{_title(title)}\n{_tabular(columns, body)}"
+        case Derived(derivation):
+            return f"{_title(derivation.title)}\n{derivation.latex()}"
+        case Matrix(title, op):
+            return f"{_title(title)}\n{_display(op)}"
+        case Figure(caption, picture):
+            return f"\\begin{{center}}\n{tikz(picture)}\\par\n{escaped(caption)}\n\\end{{center}}"
+        case Table(header, rows):
+            width = f"p{{\\dimexpr 0.96\\linewidth/{len(header)}-2\\tabcolsep}}"
+            cells = (
+                " & ".join(f"\\raggedright {escaped(cell)}" for cell in row) + " \\tabularnewline"
+                for row in (header, *rows)
+            )
+            return _tabular(f"@{{}}{width * len(header)}@{{}}", cells)
 
 
-def _part_rows(part: Operator, of_part: str) -> Iterator[Row]:
-    for alike in axes_alike(part):
-        where = f", {named(alike)}{of_part}"
-        yield f"relation{where}", _equation(part.rules[alike[0]].equation)
-        size = size_words(part, alike[0], notation.latex)
-        if part.sizes is not None:
-            size += rf" \text{{ for }} {notation.latex(N_IN)} = {part.axes[alike[0]].n_in}"
-        yield f"output size{where}", size
-    if part.learned:
-        yield f"shape of the weight{of_part}", str(part.weight_shape)
+def _title(words: str) -> str:
+    return f"\\par\\medskip\\noindent\\textbf{{{escaped(words)}}}\\par\\nopagebreak"
 
 
-def _equation(words: str) -> str:
-    """The equation of a rule, which may be a chain of them, each with a note behind it."""
-    equations = []
-    for each in words.split(", then "):
-        equation, _, note = each.partition("  ")
-        equation = re.sub(r"(\d)\*([txy])", r"\1 \2", equation).replace("*", r" \cdot ")
-        equation = equation.replace(" near ", r" \approx ")
-        equation = re.sub(r"\bn_(in|out)\b", r"n_{\\mathrm{\1}}", equation)
-        equations.append(equation + (note and _text(f" {note}")))
-    return r"\text{, then }".join(equations)
+def _tabular(columns: str, lines: Iterator[str]) -> str:
+    body = "\n".join(lines)
+    return f"\\noindent\\begin{{tabular}}{{{columns}}}\n{body}\n\\end{{tabular}}\\par"
 
 
-def _whole_rows(op: LinearMap) -> Iterator[Row]:
-    yield "shapes of input and output", rf"{op.input_shape} \to {op.output_shape}"
-    macs, naive = multiply_adds(op)
-    yield "multiply-adds", rf"{macs} \text{{, naively {naive}}}"
-    words = overlap_words(op)
-    for place in places(len(words), MOST_OVERLAPS):
-        formula = r"\vdots" if place is None else _text(words[place])
-        yield "overlap for one pair of channels" if place == 0 else "", formula
+def item_latex(item: Item) -> str:
+    r"""Words and formulas in turn.
+
+    >>> import sympy
+    >>> item_latex(("kernel size ", sympy.Eq(sympy.Symbol("k"), 3)))
+    'kernel size $k = 3$'
+    """
+    return "".join(
+        escaped(each) if isinstance(each, str) else f"${notation.latex(each)}$" for each in item
+    )
 
 
-def _text(words: str) -> str:
-    return f"\\text{{{escaped(words)}}}"
+def _display(op: LinearMap) -> str:
+    cells = _cells(op)
+    display = f"\\begin{{equation*}}\n{_matrix(cells)}\n\\end{{equation*}}"
+    return display if _width(cells) <= NORMAL_LINE else SMALL_PRINT % display
 
 
 def matrix_latex(
@@ -152,7 +182,7 @@ def matrix_latex(
 
 def _cells(
     op: LinearMap, most_rows: int = MOST_ROWS, most_columns: int = MOST_COLUMNS, width: int = LINE
-) -> Table:
+) -> Cells:
     parts = parts_of(op)
     names = ["w"] if len(parts) == 1 else [f"w^{{({k})}}" for k in range(len(parts))]
     skipped = [2 if one_pair(part) else 0 for part in parts]
@@ -167,7 +197,7 @@ def _cells(
 
     return table(
         op,
-        spell,
+        lambda entry, terms: entry.spelled(spell, MARKS.across, terms),
         MARKS,
         most_rows=most_rows,
         most_columns=most_columns,
@@ -176,7 +206,7 @@ def _cells(
     )
 
 
-def _matrix(cells: Table) -> str:
+def _matrix(cells: Cells) -> str:
     body = " \\\\\n".join(" & ".join(row) for row in cells)
     if len(cells[0]) <= AMSMATH_COLUMNS:
         return f"\\begin{{bmatrix}}\n{body}\n\\end{{bmatrix}}"
@@ -184,18 +214,20 @@ def _matrix(cells: Table) -> str:
     return f"\\left[\\begin{{array}}{{{columns}}}\n{body}\n\\end{{array}}\\right]"
 
 
-def _width(cells: Table) -> int:
+def _width(cells: Cells) -> int:
     """Of a line in normal print, whose gaps are as wide as three characters."""
     return sum(max(map(_printed, column)) + 3 for column in zip(*cells, strict=True))
 
 
 def _printed(cell: str) -> int:
-    r"""Characters of a cell that are seen on paper.
+    r"""The width of a cell on paper in characters of an index, about: signs and dots take two.
 
     >>> _printed(r"w^{(0)}_{1,2}+\cdots")
-    9
+    11
     """
-    return len(re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]+", ".", cell)))
+    return len(
+        re.sub(r"[{}^_]", "", re.sub(r"\\[a-z]*dots|[+-]", "..", cell.replace(r"\tfrac", "")))
+    )
 
 
 def _coefficient(value: Fraction, *, alone: bool) -> str:

@@ -9,11 +9,11 @@ from math import prod
 
 from derive.linear_map import LinearMap
 
-from .entries import MOST_TERMS, Entries, Term
+from .entries import MOST_TERMS, Entries, Entry
 
 FEWEST_COLUMNS = 5  # that are shown before entries lose their terms
 Place = int | None  # a row or a column; None where some are left out
-Table = list[list[str]]
+Cells = list[list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +40,25 @@ def places(length: int, most: int) -> tuple[Place, ...]:
 
 def table(
     op: LinearMap,
-    spell: Callable[[Term], str],
+    write: Callable[[Entry, int], str],
     marks: Marks,
     *,
     most_rows: int,
     most_columns: int,
     width: int,
     length: Callable[[str], int] = len,
-) -> Table:
+) -> Cells:
     """The matrix of ``op`` with at most so many rows and columns, the dots included.
 
+    ``write`` gives an entry in at most so many terms, nothing for a zero.
     Columns, and then terms of the entries, are left out until a line is no longer than
     ``width``, with ``length`` of every cell and one more between two.
 
     >>> from derive import Conv1d
     >>> marks = Marks(zero=".", across="...", down=":", corner=":")
     >>> op = Conv1d(1, 1, 2, input_size=10**9)
-    >>> spell = lambda term: f"w{term.weights[0][2]}"
-    >>> for row in table(op, spell, marks, most_rows=4, most_columns=5, width=80):
+    >>> write = lambda entry, terms: "".join(f"w{term.weights[0][2]}" for term in entry.terms)
+    >>> for row in table(op, write, marks, most_rows=4, most_columns=5, width=80):
     ...     print(*row)
     w0 w1 ... . .
     . w0 ... . .
@@ -73,9 +74,9 @@ def table(
             return marks.corner if column is None else marks.down
         if column is None:
             return marks.across
-        return entry(row, column).spelled(spell, marks.across, terms) or marks.zero
+        return write(entry(row, column), terms) or marks.zero
 
-    found: Table = []
+    found: Cells = []
     for columns, terms in _shapes(min(most_columns, n_columns)):
         at = places(n_columns, columns)
         found = [[cell(row, column, terms) for column in at] for row in rows]

@@ -1,22 +1,34 @@
-"""Operators in plain text, for a terminal."""
+"""Pages in plain text, for a terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from math import prod
+from collections.abc import Iterable
 from textwrap import fill, indent
 
 from derive.core import notation
-from derive.core.sizes import MEANING
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
 from .entries import Term, one_pair, parts_of
-from .facts import axes_alike, counted, multiply_adds, named, overlap_words, size_words
+from .page import (
+    Block,
+    Derived,
+    Figure,
+    Heading,
+    Item,
+    Listing,
+    Matrix,
+    Page,
+    Paragraph,
+    Rows,
+    Table,
+    operator_page,
+)
 from .table import Marks, table
 
 MARKS = Marks(zero=".", across="...", down=":", corner=":")
 NO_BREAK = "\N{NO-BREAK SPACE}"
+WIDTH = 88
 
 
 def operator_text(op: LinearMap, *, steps: bool = False) -> str:
@@ -39,64 +51,54 @@ def operator_text(op: LinearMap, *, steps: bool = False) -> str:
       weight         (1, 1, 3)
       bias           (1,)
     """
-    parts = parts_of(op)
-    sections = [repr(op)]
-    for number, part in enumerate(parts):
-        of_part = f" of part {number}, {part!r}" if len(parts) > 1 else ""
-        for alike in axes_alike(part):
-            sections.append(_lines(named(alike) + of_part, _axis_lines(part, alike[0])))
-            if steps:
-                sections.append(str(part.size_derivation(alike[0])))
-    sections.append(_lines("shapes", _shape_lines(op)))
-    if op.input_size is not None:
-        sections.append(_lines("counts", _count_lines(op)))
-        n_rows, n_columns = prod(op.output_shape), prod(op.input_shape)
-        size = f"matrix, {n_rows} x {n_columns}, {counted(op.nnz, 'nonzero')}"
-        sections.append(f"{size}\n{indent(matrix_text(op), '  ')}")
-    return "\n\n".join(sections)
+    return page_text(operator_page(op, steps=steps))
 
 
-def _lines(title: str, lines: Iterator[tuple[str, str]]) -> str:
-    rows = [
-        fill(f"  {label:<14} {words}", 88, subsequent_indent=" " * 17, break_long_words=False)
-        for label, words in lines
-    ]
-    return "\n".join([title, *rows]).replace(NO_BREAK, " ")
+def page_text(page: Page) -> str:
+    """A page, an empty line between its blocks; figures are left out."""
+    return "\n\n".join(_block(block) for block in page if not isinstance(block, Figure))
 
 
-def _joined(separator: str, items: Iterable[str]) -> str:
-    """Items that lines may be broken between, and nowhere else."""
-    return separator.join(item.replace(" ", NO_BREAK) for item in items)
+def _block(block: Block) -> str:
+    match block:
+        case Heading(words):
+            return words
+        case Paragraph(words):
+            return fill(words, WIDTH)
+        case Listing(lines):
+            return "\n".join(fill(f"  - {line}", WIDTH, subsequent_indent="    ") for line in lines)
+        case Rows(title, rows):
+            facts = [
+                fill(
+                    f"  {row.label:<14} {', '.join(map(_item, row.items))}",
+                    WIDTH,
+                    subsequent_indent=" " * 17,
+                    break_long_words=False,
+                )
+                for row in rows
+            ]
+            return "\n".join([title, *facts]).replace(NO_BREAK, " ")
+        case Derived(derivation):
+            return str(derivation)
+        case Matrix(title, op):
+            return f"{title}\n{indent(matrix_text(op), '  ')}"
+        case Table(header, rows):
+            return _columns([header, *rows])
+        case Figure():
+            return ""
 
 
-def _axis_lines(part: Operator, axis: int) -> Iterator[tuple[str, str]]:
-    rule = part.rules[axis]
-    yield "relation", rule.equation
-    if part.sizes is not None:
-        fixed = part.axes[axis]
-        yield "ranges", f"0 <= y < {fixed.n_out}, 0 <= t < {fixed.n_tap}, 0 <= x < {fixed.n_in}"
-    known = (f"{words} {s} = {rule.values[s]}" for s, words in MEANING.items() if s in rule.values)
-    if rule.values:
-        yield "symbols", _joined(", ", known)
-    size = size_words(part, axis, notation.text)
-    yield "output size", size if part.sizes is None else f"{size} for n_in = {fixed.n_in}"
+def _item(item: Item) -> str:
+    """An item on a line, which is not broken within."""
+    words = (each if isinstance(each, str) else notation.text(each) for each in item)
+    return "".join(words).replace(" ", NO_BREAK)
 
 
-def _shape_lines(op: LinearMap) -> Iterator[tuple[str, str]]:
-    if op.input_size is not None:
-        yield "input", str(op.input_shape)
-        yield "output", str(op.output_shape)
-    parts = parts_of(op)
-    for number, part in enumerate(parts):
-        of_part = f" {number}" if len(parts) > 1 else ""
-        yield f"weight{of_part}", str(part.weight_shape or "none")
-        yield f"bias{of_part}", str(part.bias_shape or "none")
-
-
-def _count_lines(op: LinearMap) -> Iterator[tuple[str, str]]:
-    macs, naive = multiply_adds(op)
-    yield "multiply-adds", f"{macs} ({naive} when every output visits every tap)"
-    yield "overlap", _joined(", ", overlap_words(op))
+def _columns(rows: Iterable[Iterable[str]], *, gap: str = "  ") -> str:
+    cells = [list(row) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = (gap.join(f"{cell:<{n}}" for cell, n in zip(row, widths, strict=True)) for row in cells)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def matrix_text(op: LinearMap, most_rows: int = 16, most_columns: int = 20, width: int = 96) -> str:
@@ -122,10 +124,15 @@ def matrix_text(op: LinearMap, most_rows: int = 16, most_columns: int = 20, widt
             return "*".join([str(term.coefficient), *factors])
         return ("-" if term.coefficient < 0 else "") + "*".join(factors)
 
-    cells = table(op, spell, MARKS, most_rows=most_rows, most_columns=most_columns, width=width)
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = (" ".join(f"{cell:<{n}}" for cell, n in zip(row, widths, strict=True)) for row in cells)
-    return "\n".join(line.rstrip() for line in lines)
+    cells = table(
+        op,
+        lambda entry, terms: entry.spelled(spell, MARKS.across, terms),
+        MARKS,
+        most_rows=most_rows,
+        most_columns=most_columns,
+        width=width,
+    )
+    return _columns(cells, gap=" ")
 
 
 class _Name:

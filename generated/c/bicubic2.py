@@ -1,7 +1,7 @@
 """bicubic2: Interpolate(4, (12, 12), scale_factor=2, mode='bicubic')
 
-axis 0:  x near (y + 1/2)*1/2 - 1/2  (cubic)   y < 24, t < 1, x < 12
-axis 1:  x near (y + 1/2)*1/2 - 1/2  (cubic)   y < 24, t < 1, x < 12
+axis 0:  x near (y + 1/2)/2 - 1/2  (cubic)   y < 24, t < 1, x < 12
+axis 1:  x near (y + 1/2)/2 - 1/2  (cubic)   y < 24, t < 1, x < 12
 x (4, 12, 12) -> y (4, 24, 24), weight None
 12,672 multiply-adds a sample, 36,864 with every tap at every output
 

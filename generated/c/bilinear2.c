@@ -1,8 +1,8 @@
 /*
  * bilinear2: Interpolate(4, (12, 12), scale_factor=2, mode='bilinear')
  *
- * axis 0:  x near (y + 1/2)*1/2 - 1/2  (linear)   y < 24, t < 1, x < 12
- * axis 1:  x near (y + 1/2)*1/2 - 1/2  (linear)   y < 24, t < 1, x < 12
+ * axis 0:  x near (y + 1/2)/2 - 1/2  (linear)   y < 24, t < 1, x < 12
+ * axis 1:  x near (y + 1/2)/2 - 1/2  (linear)   y < 24, t < 1, x < 12
  * x (4, 12, 12) -> y (4, 24, 24), weight None
  * 6,528 multiply-adds a sample, 9,216 with every tap at every output
  *

@@ -1,8 +1,8 @@
 /*
  * bilinear2_conv2d_k3: Conv2d(8, 8, 3, padding=1, input_size=(32, 32)) @ Interpolate(8, (16, 16), scale_factor=2, mode='bilinear')
  *
- * axis 0:  x near (y + 1/2)*1/2 - 1/2  (linear), then x = y + t - 1   y < 32, t < 3, x < 16
- * axis 1:  x near (y + 1/2)*1/2 - 1/2  (linear), then x = y + t - 1   y < 32, t < 3, x < 16
+ * axis 0:  x near (y + 1/2)/2 - 1/2  (linear), then x = y + t - 1   y < 32, t < 3, x < 16
+ * axis 1:  x near (y + 1/2)/2 - 1/2  (linear), then x = y + t - 1   y < 32, t < 3, x < 16
  * x (8, 16, 16) -> y (8, 32, 32), weight (8, 8, 3, 3)
  * 541,696 multiply-adds a sample, 589,824 with every tap at every output
  *

@@ -1,8 +1,8 @@
 /*
  * bilinear_antialias: Interpolate(3, (16, 16), size=(7, 5), mode='bilinear', antialias=True)
  *
- * axis 0:  x near (y + 1/2)*n_in/n_out - 1/2  (linear)   y < 7, t < 1, x < 16
- * axis 1:  x near (y + 1/2)*n_in/n_out - 1/2  (linear)   y < 5, t < 1, x < 16
+ * axis 0:  x near (n_in/n_out)*(y + 1/2) - 1/2  (linear)   y < 7, t < 1, x < 16
+ * axis 1:  x near (n_in/n_out)*(y + 1/2) - 1/2  (linear)   y < 5, t < 1, x < 16
  * x (3, 16, 16) -> y (3, 7, 5), weight None
  * 2,028 multiply-adds a sample, 3,150 with every tap at every output
  *

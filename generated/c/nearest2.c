@@ -1,8 +1,8 @@
 /*
  * nearest2: Interpolate(4, (12, 12), scale_factor=2)
  *
- * axis 0:  x near y*1/2  (nearest)   y < 24, t < 1, x < 12
- * axis 1:  x near y*1/2  (nearest)   y < 24, t < 1, x < 12
+ * axis 0:  x near y/2  (nearest)   y < 24, t < 1, x < 12
+ * axis 1:  x near y/2  (nearest)   y < 24, t < 1, x < 12
  * x (4, 12, 12) -> y (4, 24, 24), weight None
  * 2,304 multiply-adds a sample, 2,304 with every tap at every output
  *

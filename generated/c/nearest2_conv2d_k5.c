@@ -1,8 +1,8 @@
 /*
  * nearest2_conv2d_k5: Conv2d(4, 4, 5, padding=2, input_size=(24, 24)) @ Interpolate(4, (12, 12), scale_factor=2)
  *
- * axis 0:  x near y*1/2  (nearest), then x = y + t - 2   y < 24, t < 5, x < 12
- * axis 1:  x near y*1/2  (nearest), then x = y + t - 2   y < 24, t < 5, x < 12
+ * axis 0:  x near y/2  (nearest), then x = y + t - 2   y < 24, t < 5, x < 12
+ * axis 1:  x near y/2  (nearest), then x = y + t - 2   y < 24, t < 5, x < 12
  * x (4, 12, 12) -> y (4, 24, 24), weight (4, 4, 5, 5)
  * 73,984 multiply-adds a sample, 230,400 with every tap at every output
  *

@@ -1,9 +1,9 @@
 /*
  * trilinear2_conv3d_k3: Conv3d(2, 2, 3, padding=1, input_size=(8, 8, 8)) @ Interpolate(2, (4, 4, 4), scale_factor=2, mode='trilinear')
  *
- * axis 0:  x near (y + 1/2)*1/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
- * axis 1:  x near (y + 1/2)*1/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
- * axis 2:  x near (y + 1/2)*1/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
+ * axis 0:  x near (y + 1/2)/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
+ * axis 1:  x near (y + 1/2)/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
+ * axis 2:  x near (y + 1/2)/2 - 1/2  (linear), then x = y + t - 1   y < 8, t < 3, x < 4
  * x (2, 4, 4, 4) -> y (2, 8, 8, 8), weight (2, 2, 3, 3, 3)
  * 32,000 multiply-adds a sample, 55,296 with every tap at every output
  *

@@ -1,7 +1,7 @@
 """bilinear_3_2: Interpolate(4, (12, 12), scale_factor='3/2', mode='bilinear')
 
-axis 0:  x near (y + 1/2)*2/3 - 1/2  (linear)   y < 18, t < 1, x < 12
-axis 1:  x near (y + 1/2)*2/3 - 1/2  (linear)   y < 18, t < 1, x < 12
+axis 0:  x near 2*(y + 1/2)/3 - 1/2  (linear)   y < 18, t < 1, x < 12
+axis 1:  x near 2*(y + 1/2)/3 - 1/2  (linear)   y < 18, t < 1, x < 12
 x (4, 12, 12) -> y (4, 18, 18), weight None
 3,984 multiply-adds a sample, 5,184 with every tap at every output
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import derive
-from codegen.catalogue import LAYERS, CatalogueError, Entry, read_catalogue
+from derive.catalogue import LAYERS, CatalogueError, Entry, read_catalogue
 
 ROOT = Path(__file__).parents[2]
 GOOD = """

@@ -16,9 +16,9 @@ import pytest
 from numpy.typing import NDArray
 
 from codegen._runtime.compiler import SCALARS
-from codegen.catalogue import read_catalogue
 from codegen.exactness import integral, mismatches
 from derive import Operator
+from derive.catalogue import read_catalogue
 from tests.cases import generator
 from tests.codegen.judge import nonzero, unwritten
 from tests.codegen.libraries import compiled_together, needs_compiler

@@ -10,8 +10,9 @@ import pytest
 
 import derive
 from codegen import generate
-from codegen.catalogue import Entry
-from codegen.generate import MARK, differences, entry_files, ours, package_files, write
+from codegen.generate import differences, entry_files, ours, package_files, write
+from derive.catalogue import Entry
+from derive.files import MARK
 
 FILES = {
     "__init__.py": f'"""Generat{MARK}."""\n',

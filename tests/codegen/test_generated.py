@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 
 from codegen._runtime.compiler import find_compiler
-from codegen.catalogue import read_catalogue
 from codegen.generate import differences, entry_files, package_files
+from derive.catalogue import read_catalogue
 from tests.codegen import text
 from tests.codegen.libraries import needs_compiler
 
@@ -55,7 +55,7 @@ def test_it_is_what_the_catalogue_says() -> None:
 SCRIPT = """
 from pathlib import Path
 import sys
-from codegen.catalogue import read_catalogue
+from derive.catalogue import read_catalogue
 from codegen.generate import entry_files, package_files
 from tests.codegen.test_generated import digest
 files = [*package_files()]

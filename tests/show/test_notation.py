@@ -4,8 +4,7 @@ import pytest
 import sympy
 
 import derive
-from derive.core.notation import latex, text
-from derive.show.latex import escaped
+from derive.core.notation import escaped, latex, text
 from tests.cases import generator, random_layer
 
 N, S, K, P, O = sympy.symbols("n_in s k p_0 o", integer=True)  # noqa: E741
@@ -67,7 +66,7 @@ def test_a_free_size_has_to_be_large_enough() -> None:
     assert (
         free.latex()
         .splitlines()[-2]
-        .endswith(r"= n_{\mathrm{in}} - 2 \text{ where } n_{\mathrm{in}} + 2 \geq 5")
+        .endswith(r"= n_{\mathrm{in}} - 2$ where $n_{\mathrm{in}} + 2 \geq 5$")
     )
 
 
@@ -89,7 +88,7 @@ def test_formulas_in_symbols(derivation: derive.Derivation) -> None:
     for step in derivation.steps:
         assert step.reason == escaped(step.reason)
     assert derivation.conditions
-    assert derivation.latex().count(r"\text") == len(derivation.steps) + 1
+    assert derivation.latex().count(r"\item") == len(derivation.steps) + 1
     assert latex(derivation.formula) in derivation._repr_latex_()
 
 
