@@ -17,7 +17,6 @@ import codegen
 import derive
 from codegen import CompileError, lane_gradient
 from codegen._runtime.machine import ARM, X86, Machine
-from codegen.catalogue import read_catalogue
 from codegen.prime_field import identities, library
 from codegen.prime_field.arithmetic import (
     P,
@@ -31,6 +30,7 @@ from codegen.prime_field.arithmetic import (
 from codegen.targets import c
 from codegen.targets.c import CText
 from derive import Operator
+from derive.catalogue import read_catalogue
 from tests import cases
 
 ROOT = Path(__file__).parents[2]
