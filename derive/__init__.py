@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from .study.equivalence import Difference, Equal, equivalent
     from .study.float_index import float_index_differences
     from .study.initialisers import bilinear_weight, checkerboard_free, icnr
+    from .study.no_sizes import NoSizes
+    from .study.size_choice import SizeChoice
+    from .study.solve_sizes import solve_sizes
     from .study.transposed_form import AsConvTranspose, NoTransposed, as_conv_transpose
 
 # where each name lives; imported when it is first used, so that a command line starts at once
@@ -51,9 +54,11 @@ _HOMES = {
     "GeometryError": "errors",
     "Interpolate": "layers",
     "LinearMap": "linear_map",
+    "NoSizes": "study.no_sizes",
     "NoTransposed": "study.transposed_form",
     "Operator": "operator",
     "Pad": "layers",
+    "SizeChoice": "study.size_choice",
     "Step": "core.derivation",
     "as_conv_transpose": "study.transposed_form",
     "bilinear_weight": "study.initialisers",
@@ -66,6 +71,7 @@ _HOMES = {
     "from_torch": "layers.from_torch",
     "icnr": "study.initialisers",
     "inverse_size": "core.sizes",
+    "solve_sizes": "study.solve_sizes",
     "transposed_size": "core.sizes",
 }
 
@@ -85,9 +91,11 @@ __all__ = [
     "GeometryError",
     "Interpolate",
     "LinearMap",
+    "NoSizes",
     "NoTransposed",
     "Operator",
     "Pad",
+    "SizeChoice",
     "Step",
     "as_conv_transpose",
     "bilinear_weight",
@@ -100,6 +108,7 @@ __all__ = [
     "from_torch",
     "icnr",
     "inverse_size",
+    "solve_sizes",
     "transposed_size",
 ]
 

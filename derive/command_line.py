@@ -43,10 +43,14 @@ class Layers(click.Group):
     """The layers by name; each is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(map(command_name, LAYERS))
+        return [*map(command_name, LAYERS), "solve"]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        names = dict(zip(self.list_commands(ctx), LAYERS, strict=True))
+        if cmd_name == "solve":
+            from .solve_command import solve_command
+
+            return solve_command()
+        names = {command_name(name): name for name in LAYERS}
         return layer_command(names[cmd_name]) if cmd_name in names else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,6 +58,8 @@ class Layers(click.Group):
             formatter.write_dl(
                 [(command_name(n), MODELS.get(n, f"as torch.nn.{n}")) for n in LAYERS]
             )
+        with formatter.section("Questions"):
+            formatter.write_dl([("solve", "which parameters map one size to another")])
 
 
 def command_name(layer: str) -> str:
