@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
@@ -27,6 +28,7 @@ from ._runtime.compiler import (
 )
 from .chain import ChainKernel
 from .emit import default_name, emit_numpy
+from .error_bound import error_bound
 from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
@@ -75,7 +77,8 @@ def build_sized(
         raise LoweringError(f"dtype = 'int64': allowed is a float, {op!r} weighs by fractions")
     if target == "numpy":
         module = emit_numpy(op, name)
-        return replace(numpy_kernel(name, module), dtypes=(dtype,), source=module)
+        kernel = numpy_kernel(name, module)
+        return replace(kernel, dtypes=(dtype,), source=module, bound=partial(error_bound, op))
     text = emit(op, name, None if portable else find_compiler().machine, dtype)
     load = c_functions(
         name,
@@ -98,6 +101,7 @@ def build_sized(
         load=load,
         dtypes=(dtype,),
         source=text.files[f"{name}.c"],
+        bound=partial(error_bound, op),
     )
 
 

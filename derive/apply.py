@@ -74,7 +74,7 @@ def by_strands(form: TrilinearForm, weight: ArrayLike) -> Callable[[Array], Arra
             at_y, at_t, at_x = _slices(form, strands)
             kernel = scaled(w[at_t], prod((s.coefficient for s in strands), start=ONE))
             part = x[at_x]
-            product_ = kernel @ part.reshape(*part.shape[:3], -1)
+            product_ = kernel @ part.reshape(*part.shape[:3], prod(part.shape[3:]))
             y[at_y] += product_.reshape(*y.shape[:3], *part.shape[3:])
         return y.reshape(len(x), *form.output_shape)
 

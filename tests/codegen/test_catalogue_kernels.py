@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from codegen._runtime.compiler import SCALARS
 from codegen.exactness import integral, mismatches
+from codegen.rounding import gamma, roundings
 from derive import Operator
 from derive.catalogue import read_catalogue
 from tests.cases import generator
@@ -72,12 +73,16 @@ def blocks_of_identity(size: int, dtype: str) -> Iterator[tuple[slice, Array]]:
         yield part, np.eye(part.stop - begin, size, begin, dtype)
 
 
-def agree(op: Operator, found: Array, exact: Array) -> bool:
-    """Equal; where a coefficient is no float, every entry within the rounding of 8 operations."""
+def agree(op: Operator, direction: str, found: Array, exact: Array) -> bool:
+    """Equal; where a coefficient is no float, within the rounding of one product.
+
+    The matrix holds products of coefficients, each rounded, two roundings for every axis.
+    """
     if is_dyadic(op):
         return np.array_equal(found, exact)
-    eight = 8 * np.finfo(found.dtype).eps
-    return bool(np.all(abs(found - exact) <= eight / (1 - eight) * abs(exact)))
+    dtype = found.dtype.name
+    n = roundings(op, direction, dtype).count + 2 * len(op.axes)
+    return bool(np.all(abs(found - exact) <= float(gamma(2 * n, dtype)) * abs(exact)))
 
 
 @every_kernel
@@ -90,7 +95,7 @@ def test_forward_of_the_identity_is_the_matrix(target: str, name: str) -> None:
     for part, samples in blocks_of_identity(prod(op.input_shape), dtype):
         y = unwritten((len(samples), *op.output_shape), dtype)
         made.forward(samples.reshape(-1, *op.input_shape), *weight, *bias, out=y)
-        assert agree(op, y.reshape(len(y), -1).T, matrix[:, part].toarray()), part
+        assert agree(op, "forward", y.reshape(len(y), -1).T, matrix[:, part].toarray()), part
 
 
 @every_kernel
@@ -101,7 +106,7 @@ def test_input_gradient_of_the_identity_is_the_transpose(target: str, name: str)
     for part, samples in blocks_of_identity(prod(op.output_shape), dtype):
         x = unwritten((len(samples), *op.input_shape), dtype)
         made.input_gradient(samples.reshape(-1, *op.output_shape), *weight, out=x)
-        assert agree(op, x.reshape(len(x), -1), matrix[part].toarray()), part
+        assert agree(op, "input_gradient", x.reshape(len(x), -1), matrix[part].toarray()), part
 
 
 def impulse(op: Operator, y: tuple[int, ...], x: tuple[int, ...]) -> Array:
