@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,7 @@ class Kernel:
     load: Callable[[str], Mapping[str, Raw]]
     dtypes: tuple[str, ...] = ("float32", "float64", "int64")
     source: str = ""
+    bound: Callable[[str, Sequence[Array], str], Array] | None = None
 
     def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """Same as ``forward``."""
@@ -80,6 +81,30 @@ class Kernel:
         grads, _ = self._batched("grad_output", grad_output, self.output_shape)
         inputs = {"grad_output": grads}
         return self._run("bias_gradient", grad_output, inputs, self.output_shape[:1], out)
+
+    def error_bound(
+        self, first: Any, second: Any = None, bias: Any = None, *, direction: str = "forward"
+    ) -> Array:
+        """The most by which each number of a result may differ from exact arithmetic.
+
+        The arguments are those of the function called ``direction``, in their order; the result has
+        the shape of its result, in float64. LayoutError for a kernel that came without its
+        operator: codegen.build gives one with it.
+        """
+        if self.bound is None:
+            raise LayoutError("error_bound: this kernel came without its operator; see codegen")
+        shapes = {"forward": self.input_shape, "weight_gradient": self.input_shape}
+        xs, has_batch = self._batched("first", first, shapes.get(direction, self.output_shape))
+        inputs = [xs]
+        if direction == "weight_gradient":
+            inputs.append(self._batched("grad_output", second, self.output_shape)[0])
+        elif direction != "bias_gradient":
+            inputs += self._weight(second).values()
+        if direction == "forward" and self.bias_shape is not None:
+            inputs.append(self._exactly("bias", bias, self.bias_shape))
+        found = self.bound(direction, inputs, xs.dtype.name)
+        per_sample = direction in ("forward", "input_gradient")
+        return found[0] if per_sample and not has_batch else found
 
     def _weight(self, weight: Any) -> dict[str, Array]:
         """The weight to pass on, if the operator takes one."""
