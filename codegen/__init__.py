@@ -3,6 +3,7 @@
 from ._runtime import CompileError, Kernel, LayoutError
 from .build import build
 from .errors import LoweringError
+from .exact_vectors import Vectors, vectors
 from .judge import Certificate, Counterexample, certify
 from .prime_field import Identity, identity
 
@@ -14,7 +15,9 @@ __all__ = [
     "Kernel",
     "LayoutError",
     "LoweringError",
+    "Vectors",
     "build",
     "certify",
     "identity",
+    "vectors",
 ]

@@ -69,6 +69,36 @@ def verify(catalogue: Path, out: Path) -> None:
     sys.exit(0 if _judged(entries) and not changed else 1)
 
 
+@main.command()
+@CATALOGUE
+@click.argument("name")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file: .npz for NumPy, .h for C.",
+)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=2, show_default=True)
+def vectors(catalogue: Path, name: str, out: Path, seed: int, batch: int) -> None:
+    """Write exact test vectors of the operator NAME of CATALOGUE, for tests on any target."""
+    from derive.catalogue import CatalogueError, read_catalogue
+
+    from .errors import LoweringError
+    from .exact_vectors import vectors as exact_vectors
+    from .exact_vectors import write
+
+    try:
+        entries = {entry.name: entry.op for entry in read_catalogue(catalogue)}
+        if name not in entries:
+            raise CatalogueError(f"name = {name!r}: allowed is one of {', '.join(entries)}")
+        write(exact_vectors(entries[name], name, seed=seed, batch=batch), out)
+    except (CatalogueError, LoweringError, OSError, ValueError) as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    click.echo(f"vectors of {name} in {out}")
+
+
 def _emitted(catalogue: Path) -> tuple[tuple[Entry, ...], dict[str, str]]:
     """The entries and the files of the package; exit code 2 for a catalogue that is wrong."""
     from derive.catalogue import CatalogueError, read_catalogue

@@ -96,8 +96,7 @@ class Answers:
         """The answer times ``denominator``, (batch, *shape) or the shape of weight or bias."""
         if direction == "bias_gradient":
             axes = (0, *range(2, sample.grad.ndim))
-            sums: Ints = np.asarray(sample.grad.sum(axis=axes) * self.denominator)
-            return sums
+            return multiplied(sample.grad.sum(axis=axes), self.denominator)
         working = self._working(direction, sample)
         x, grad = np.asarray(sample.x, working), np.asarray(sample.grad, working)
         if direction == "weight_gradient":
@@ -108,7 +107,7 @@ class Answers:
         result = _integers(self._applied(form, given, sample.weight))
         if direction == "forward" and sample.bias is not None:
             added = sample.bias.reshape(-1, *(1 for _ in form.axes))
-            result = result + added * self.denominator
+            result = result + multiplied(added, self.denominator)
         return result
 
     def values(self, direction: str, sample: Sample) -> NDArray[Any]:
@@ -164,6 +163,12 @@ def _blends(rule: AxisRule) -> bool:
 
 def _largest(array: Ints) -> int:
     return int(abs(array).max(initial=1))
+
+
+def multiplied(array: Ints, by: int) -> Ints:
+    """``by * array``, in Python's integers where int64 does not hold it."""
+    wide = by * _largest(array) >= 2**62
+    return np.asarray((array.astype(object) if wide else array) * by)
 
 
 def _integers(array: NDArray[Any]) -> Ints:

@@ -63,7 +63,7 @@ def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "
 
     For a machine, the directions that suit it are in channel lanes.
     """
-    comment = _comment([*header(op, name), "", *ROLES])
+    comment = comment_of([*header(op, name), "", *ROLES])
     files = {f"{name}.h": emit_header(op, name)}
     if not op.learned:
         return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {}, 0)
@@ -175,7 +175,8 @@ def _entry(
     return {"direction": direction, "parameters": parameters, "buffers": buffers, "calls": calls}
 
 
-def _comment(lines: list[str]) -> str:
+def comment_of(lines: list[str]) -> str:
+    """A C comment of these lines."""
     return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
 
 
@@ -193,7 +194,7 @@ def emit_header(op: Operator, name: str) -> str:
     """The C header: the contract of the entry points."""
     return render(
         "kernel.h.j2",
-        comment=_comment([*header(op, name), "", *CONTRACT]),
+        comment=comment_of([*header(op, name), "", *CONTRACT]),
         guard=f"EXACTCONV_{name.upper()}_H",
         name=name,
         functions=[
