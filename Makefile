@@ -31,7 +31,8 @@ derive: .venv/plots  ## Print the classic derivation, 3x3 kernel, 4x4 input, and
 generate: .venv/core  ## Write generated/ from operators.toml, build the kernels, compare them
 	$(BIN)/python -m codegen generate operators.toml
 
-verify: .venv/core  ## Check that generated/ is up to date, byte for byte, and exact
+verify: .venv/proofs  ## Prove the claims with z3; check generated/, byte for byte, and exact
+	$(BIN)/python -m derive prove
 	$(BIN)/python -m codegen verify operators.toml
 
 test: .venv/dev  ## Run all tests
@@ -66,6 +67,10 @@ clean:  ## Remove what make made, the generated sources excepted
 
 .venv/plots: .venv/core
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[plots]
+	@touch $@
+
+.venv/proofs: .venv/core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[proofs]
 	@touch $@
 
 .venv/dev: .venv/core

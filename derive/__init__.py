@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import derivations, proofs
     from .composite import Composite
     from .core.derivation import Derivation, Step
     from .core.sizes import convolution_size, inverse_size, transposed_size
@@ -65,12 +66,14 @@ _HOMES = {
     "checkerboard": "study.checkerboard",
     "checkerboard_free": "study.initialisers",
     "convolution_size": "core.sizes",
+    "derivations": "derivations",
     "equivalent": "study.equivalence",
     "figures": "show",
     "float_index_differences": "study.float_index",
     "from_torch": "layers.from_torch",
     "icnr": "study.initialisers",
     "inverse_size": "core.sizes",
+    "proofs": "proofs",
     "solve_sizes": "study.solve_sizes",
     "transposed_size": "core.sizes",
 }
@@ -102,12 +105,14 @@ __all__ = [
     "checkerboard",
     "checkerboard_free",
     "convolution_size",
+    "derivations",
     "equivalent",
     "figures",
     "float_index_differences",
     "from_torch",
     "icnr",
     "inverse_size",
+    "proofs",
     "solve_sizes",
     "transposed_size",
 ]
@@ -116,7 +121,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    home = import_module(f"{__name__}.{_HOMES[name]}")
+    value = home if name == _HOMES[name] else getattr(home, name)
     globals()[name] = value
     return value
 

@@ -14,6 +14,7 @@ import click
 import derive
 
 from .options import OPTION_TYPES, Several, joined
+from .prove_command import prove
 from .show import figures
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Layers(click.Group):
 
             return solve_command()
         names = {command_name(name): name for name in LAYERS}
-        return layer_command(names[cmd_name]) if cmd_name in names else None
+        if cmd_name in names:
+            return layer_command(names[cmd_name])
+        return super().get_command(ctx, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Layers"):
@@ -59,7 +62,12 @@ class Layers(click.Group):
                 [(command_name(n), MODELS.get(n, f"as torch.nn.{n}")) for n in LAYERS]
             )
         with formatter.section("Questions"):
-            formatter.write_dl([("solve", "which parameters map one size to another")])
+            formatter.write_dl(
+                [
+                    ("solve", "which parameters map one size to another"),
+                    ("prove", "every claim about sizes and indices, with z3"),
+                ]
+            )
 
 
 def command_name(layer: str) -> str:
@@ -177,3 +185,6 @@ def main() -> None:
     python -m derive conv-transpose1d --kernel-size 3 --stride 2 --input-size 5 --format latex
     python -m derive conv2d --kernel-size 3 --input-size 4 4 --figure structure --out matrix.svg
     """
+
+
+main.add_command(prove)

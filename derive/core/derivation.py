@@ -31,6 +31,8 @@ class Step:
 class Derivation:
     """Numbered steps from the relation to ``formula``, valid under ``conditions``.
 
+    The formula is an equation, or what a theorem concludes: any SymPy statement.
+
     >>> n = sympy.Symbol("n")
     >>> d = Derivation("size", (Step(sympy.Eq(n, 2), "given"),), sympy.Eq(n, 2), (n > 0,))
     >>> print(d)
@@ -42,7 +44,7 @@ class Derivation:
 
     title: str
     steps: tuple[Step, ...]
-    formula: sympy.Eq
+    formula: sympy.Basic
     conditions: tuple[sympy.Basic, ...] = ()
 
     def __str__(self) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sympy
-from sympy.core.relational import Relational
+from sympy.core.relational import Relational, _Inequality
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.str import StrPrinter
 
@@ -67,7 +67,7 @@ def one_fraction(floor: sympy.floor) -> sympy.Expr:
 
 def chained(both: sympy.And) -> Sequence[Any]:
     """(a, sign, b, sign, c) where the two relations are a <= b and b < c; else empty."""
-    if len(both.args) == 2 and all(isinstance(each, Relational) for each in both.args):
+    if len(both.args) == 2 and all(isinstance(each, _Inequality) for each in both.args):
         for low, high in (both.args, both.args[::-1]):
             if low.gts == high.lts:
                 signs = ["<" if r.rel_op in ("<", ">") else "<=" for r in (low, high)]
@@ -85,6 +85,44 @@ def escaped(words: str) -> str:
 
 
 class _Text(Ordered, StrPrinter):  # type: ignore[misc]
+    def _print_Mod(self, expression: sympy.Mod) -> str:  # noqa: N802
+        return f"mod({', '.join(map(self._print, expression.args))})"
+
+    def _print_Or(self, expression: sympy.Or) -> str:  # noqa: N802
+        return " or ".join(map(self._inner, expression.args))
+
+    def _print_Not(self, expression: sympy.Not) -> str:  # noqa: N802
+        return f"not {self._inner(expression.args[0])}"
+
+    def _print_Implies(self, expression: sympy.Implies) -> str:  # noqa: N802
+        given, then = map(self._inner, expression.args)
+        return f"if {given}, then {then}"
+
+    def _print_Equivalent(self, expression: sympy.Equivalent) -> str:  # noqa: N802
+        return " exactly when ".join(map(self._inner, _sides(expression)))
+
+    def _inner(self, expression: sympy.Basic) -> str:
+        """A statement inside another one, in brackets where it is joined of several."""
+        printed = self._print(expression)
+        return f"({printed})" if isinstance(expression, _JOINED) else str(printed)
+
+    def _print_Piecewise(self, expression: sympy.Piecewise) -> str:  # noqa: N802
+        cases = [
+            f"{self._print(value)} " + ("otherwise" if c == sympy.true else f"if {self._print(c)}")
+            for value, c in expression.args
+        ]
+        return f"({'; '.join(cases)})"
+
+    def _print_Sum(self, expression: sympy.Sum) -> str:  # noqa: N802
+        limits = (
+            f"{self._print(i)} = {self._print(a)}..{self._print(b)}"
+            for i, a, b in expression.limits
+        )
+        return f"sum({self._print(expression.function)}; {', '.join(limits)})"
+
+    def _print_Contains(self, expression: sympy.Contains) -> str:  # noqa: N802
+        return " in ".join(map(self._print, expression.args))
+
     def _print_Relational(self, expression: Relational) -> str:  # noqa: N802
         left, right = self._print(expression.lhs), self._print(expression.rhs)
         return f"{left} {_SIGNS[expression.rel_op]} {right}"
@@ -106,6 +144,26 @@ class _Text(Ordered, StrPrinter):  # type: ignore[misc]
 
 
 class _Latex(Ordered, LatexPrinter):  # type: ignore[misc]
+    def _print_Or(self, expression: sympy.Or) -> str:  # noqa: N802
+        return r" \text{ or } ".join(map(self._inner, expression.args))
+
+    def _print_Not(self, expression: sympy.Not) -> str:  # noqa: N802
+        return rf"\text{{not }} {self._inner(expression.args[0])}"
+
+    def _print_Implies(self, expression: sympy.Implies) -> str:  # noqa: N802
+        return r" \;\Rightarrow\; ".join(map(self._inner, expression.args))
+
+    def _print_Equivalent(self, expression: sympy.Equivalent) -> str:  # noqa: N802
+        return r" \;\Leftrightarrow\; ".join(map(self._inner, _sides(expression)))
+
+    def _inner(self, expression: sympy.Basic) -> str:
+        printed = self._print(expression)
+        joined = isinstance(expression, _JOINED)
+        return rf"\left({printed}\right)" if joined else str(printed)
+
+    def _print_gcd(self, expression: sympy.Function) -> str:
+        return rf"\gcd\left({', '.join(map(self._print, expression.args))}\right)"
+
     def _print_floor(self, expression: sympy.floor, exp: str | None = None) -> str:
         floor = rf"\left\lfloor {self._print(one_fraction(expression))} \right\rfloor"
         return floor if exp is None else f"{floor}^{{{exp}}}"
@@ -127,6 +185,14 @@ class _Latex(Ordered, LatexPrinter):  # type: ignore[misc]
     def _print_Tuple(self, expression: sympy.Tuple) -> str:  # noqa: N802
         comma = "," if len(expression) == 1 else ""
         return f"({', '.join(map(self._print, expression))}{comma})"
+
+
+_JOINED = (sympy.And, sympy.Or, sympy.Implies, sympy.Equivalent)
+
+
+def _sides(expression: sympy.Equivalent) -> list[sympy.Basic]:
+    """The sides of an equivalence, which SymPy keeps in no order: the simplest first."""
+    return sorted(expression.args, key=lambda side: (side.count_ops(), str(side)))
 
 
 _NAMES = {

@@ -55,7 +55,7 @@ class ResizeRule(Stated):
         if self.float32:
             factor = self.factor if self.follows_factor else None
             return float_index.picked(self.kind, n, n_out, factor)
-        scale = self._scale(n, n_out)
+        scale = self.scale(n, n_out)
         if smooth:
             weighted = resize.smooth(
                 self.kind, scale, aligned=self.aligned, antialias=self.antialias
@@ -63,7 +63,7 @@ class ResizeRule(Stated):
             return weighted.at(n, n_out)
         return resize.BOXES[self.kind](scale).at(n, n_out)
 
-    def _scale(self, n: int, n_out: int) -> Fraction:
+    def scale(self, n: int, n_out: int) -> Fraction:
         if self.aligned:
             return Fraction(n - 1, n_out - 1) if n_out > 1 else Fraction(0 if self.antialias else 1)
         if self.factor is not None and self.follows_factor:

@@ -85,13 +85,13 @@ class ConvolutionRule(Stated):
         return self.kernel
 
     @property
-    def _relation(self) -> Relation:
+    def relation(self) -> Relation:
         return Relation(up=self.up, stride=self.stride, dilation=self.dilation, pad=self.before)
 
     def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
         """The relation, with the pad map where it is not zeros."""
         mapped = "" if self.mode == "zeros" else f"{self.mode} beyond the border"
-        return (Statement(related(self._relation, names), mapped),)
+        return (Statement(related(self.relation, names), mapped),)
 
     @property
     def period(self) -> int:
@@ -105,7 +105,7 @@ class ConvolutionRule(Stated):
     def at(self, n: int) -> Axis:
         n_out = self.output_size(n)
         if self.mode == "zeros":
-            return Axis.of(self._relation, n_in=n, n_out=n_out, n_tap=self.kernel)
+            return Axis.of(self.relation, n_in=n, n_out=n_out, n_tap=self.kernel)
         spread = self.up * (n - 1) + 1
         padding = pad_map(spread, self.before, self.after, self.mode)
         window = Relation(stride=self.stride, dilation=self.dilation)
@@ -168,12 +168,12 @@ class TransposedRule(Stated):
         return self.kernel
 
     @property
-    def _relation(self) -> Relation:
+    def relation(self) -> Relation:
         return Relation(stride=self.stride, dilation=self.dilation, pad=self.before).adjoint()
 
     def statements(self, names: Names = FORWARD) -> tuple[Statement, ...]:
         """The relation."""
-        return (Statement(related(self._relation, names)),)
+        return (Statement(related(self.relation, names)),)
 
     @property
     def period(self) -> int:
@@ -184,7 +184,7 @@ class TransposedRule(Stated):
         return 2 * (abs(self.before) + abs(self.after) + self.dilation * (self.kernel - 1)) + 3
 
     def at(self, n: int) -> Axis:
-        return Axis.of(self._relation, n_in=n, n_out=self.output_size(n), n_tap=self.kernel)
+        return Axis.of(self.relation, n_in=n, n_out=self.output_size(n), n_tap=self.kernel)
 
     @property
     def size(self) -> Derivation:

@@ -12,9 +12,9 @@ from functools import cache
 from itertools import count
 
 import sympy
-from sympy.printing.pycode import PythonCodePrinter
 
 from .derivation import Derivation, Step
+from .printed import FloorDivision
 
 
 def _integer(name: str) -> sympy.Symbol:
@@ -200,18 +200,10 @@ def adjoint_of_resized() -> Derivation:
     return Derivation("output size of the adjoint of a resize", (step,), given)
 
 
-class _FloorDivision(PythonCodePrinter):  # type: ignore[misc]
-    """Prints floor(a/b) as a//b: exact for integers of any size."""
-
-    def _print_floor(self, expression: sympy.floor) -> str:
-        numerator, denominator = sympy.fraction(expression.args[0])
-        return f"(({self._print(numerator)})//({self._print(denominator)}))"
-
-
 @cache
 def _function(formula: sympy.Eq, *arguments: sympy.Symbol) -> Callable[..., int]:
     printed: Callable[..., int] = sympy.lambdify(
-        arguments, formula.rhs, modules=[], printer=_FloorDivision
+        arguments, formula.rhs, modules=[], printer=FloorDivision
     )
     return printed
 
