@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Iterable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,11 @@ import click
 
 import derive
 
+from .errors import ExportError
+from .files import write_whole
 from .options import OPTION_TYPES, Several, joined
 from .prove_command import prove
+from .report_command import report
 from .show import figures
 
 if TYPE_CHECKING:
@@ -23,7 +27,8 @@ if TYPE_CHECKING:
     from .operator import Operator
 
 LAYERS = [*(name for name in derive.__all__ if name.startswith("Conv")), "Interpolate", "Pad"]
-FORMATS = ("text", "latex", "json")
+FORMATS = ("text", "latex", "markdown", "json", "html", "pdf", "png", "svg")
+BINARY = ("pdf", "png")  # nothing for a terminal
 FIGURES = [name.replace("_", "-") for name in figures.__all__]
 FIGURES_AT = ("many-to-one", "one-to-many")  # that take a position
 DEFAULTS = {"in_channels": 1, "out_channels": 1, "channels": 1}
@@ -68,6 +73,8 @@ class Layers(click.Group):
                     ("prove", "every claim about sizes and indices, with z3"),
                 ]
             )
+        with formatter.section("Catalogues"):
+            formatter.write_dl([("report", "formulas, matrices and pictures of all operators")])
 
 
 def command_name(layer: str) -> str:
@@ -91,6 +98,7 @@ def layer_command(name: str) -> click.Command:
         click.Option(
             ["--format"], type=click.Choice(FORMATS), default=FORMATS[0], show_default=True
         ),
+        click.Option(["--standalone"], is_flag=True, help="LaTeX as a document of its own."),
         click.Option(
             ["--figure"], type=click.Choice(FIGURES), help="Draw a figure instead of printing."
         ),
@@ -101,7 +109,7 @@ def layer_command(name: str) -> click.Command:
             ["--out"],
             type=click.Path(dir_okay=False, path_type=Path),
             multiple=True,
-            help="The file of the figure: .svg, .png or .pdf; may be given again.",
+            help="The file to write; of a figure .svg, .png or .pdf, and may be given again.",
         ),
     ]
     words = (inspect.getdoc(layer) or "").partition("\n")[0]
@@ -132,47 +140,66 @@ def _show(
     *,
     transpose: bool,
     format: str,
+    standalone: bool,
     figure: str | None,
     position: Position | int | None,
     out: tuple[Path, ...],
     **parameters: Any,
 ) -> None:
-    if bool(figure) != bool(out):
-        raise click.UsageError("--figure and --out go together")
-    if position is not None and figure not in FIGURES_AT:
-        raise click.UsageError(f"--position goes with --figure {' or '.join(FIGURES_AT)}")
+    _check_usage(format, standalone, figure, position, out)
     try:
         op: Operator = layer(**parameters)
         op = op.T if transpose else op
         if figure is None:
-            click.echo(_written(op, format))
+            _write(op, format, standalone, out)
         else:
             _draw(op, figure, position, out)
-    except (derive.GeometryError, ImportError, OSError) as error:
+    except (derive.GeometryError, ExportError, ImportError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         click.get_current_context().exit(2)
+
+
+def _check_usage(
+    format: str,
+    standalone: bool,
+    figure: str | None,
+    position: Position | int | None,
+    out: tuple[Path, ...],
+) -> None:
+    """UsageError where options do not go together."""
+    if figure and not out:
+        raise click.UsageError("--figure needs --out")
+    if figure and format != FORMATS[0]:
+        raise click.UsageError("--figure takes its format from the suffix of --out, not --format")
+    if not figure and len(out) > 1:
+        raise click.UsageError("--out: one file, unless --figure is given")
+    if format in BINARY and not out:
+        raise click.UsageError(f"--format {format} needs --out, since it is no text")
+    if standalone and format != "latex":
+        raise click.UsageError("--standalone goes with --format latex")
+    if position is not None and figure not in FIGURES_AT:
+        raise click.UsageError(f"--position goes with --figure {' or '.join(FIGURES_AT)}")
 
 
 def _draw(op: Operator, figure: str, position: Position | int | None, out: Iterable[Path]) -> None:
     at = () if position is None else (position,)
     drawing = getattr(figures, figure.replace("-", "_"))(op, *at)
     for path in out:
-        drawing.savefig(path)
+        image = BytesIO()
+        drawing.savefig(image, format=path.suffix.lstrip(".").lower())
+        write_whole(path, image.getvalue())
         click.echo(f"wrote {path}")
 
 
-def _written(op: Operator, format: str) -> str:
-    if format == "json":
-        from .show.record import record_json
+def _write(op: Operator, format: str, standalone: bool, out: tuple[Path, ...]) -> None:
+    from .show.export import exported
 
-        return record_json(op)
-    if format == "latex":
-        from .show.latex import operator_latex
-
-        return operator_latex(op, steps=True)
-    from .show.text import operator_text
-
-    return operator_text(op, steps=True)
+    content = exported(op, format, standalone=standalone)
+    if not out:
+        click.echo(content.decode(), nl=False)
+    for path in out:
+        write_whole(path, content)
+        click.echo(f"wrote {path}")
 
 
 @click.command(cls=Layers)
@@ -183,8 +210,10 @@ def main() -> None:
     \b
     python -m derive conv2d --kernel-size 3 --input-size 4 4
     python -m derive conv-transpose1d --kernel-size 3 --stride 2 --input-size 5 --format latex
+    python -m derive conv2d --kernel-size 3 --input-size 4 4 --format html --out conv.html
     python -m derive conv2d --kernel-size 3 --input-size 4 4 --figure structure --out matrix.svg
     """
 
 
 main.add_command(prove)
+main.add_command(report)

@@ -6,3 +6,7 @@ class GeometryError(ValueError):
 
     The message names the parameter, its value and what is allowed.
     """
+
+
+class ExportError(RuntimeError):
+    """A page that cannot be written here; the message says what is missing."""

@@ -137,6 +137,18 @@ class LinearMap(ABC):
 
         return f"$\\displaystyle {inline_latex(self)}$"
 
+    def _repr_html_(self) -> str:
+        from .show.html import fragment
+        from .show.page import operator_page
+
+        return fragment(operator_page(self)[1:])
+
+    def _repr_svg_(self) -> str | None:
+        from .show.picture import svg
+        from .show.structure import structure
+
+        return None if self.input_size is None else svg(structure(self))
+
     def _batched(self, x: ArrayLike) -> tuple[NDArray[Any], bool]:
         """X as (batch, *input_shape), and whether the batch was there before."""
         array = numbers("x", x)

@@ -80,11 +80,12 @@ class Derivation:
         """An ordered list of the steps, then the formula and its conditions, in MathML Core.
 
         >>> n = sympy.Symbol("n")
-        >>> print(Derivation("size", (Step(sympy.Eq(n, 2), "1 < 2"),), sympy.Eq(n, 2)).html())
+        >>> print(Derivation("size", (Step(n, "1 < 2"),), sympy.Eq(n, 2)).html())
         <ol>
-        <li>1 &lt; 2: <math><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow></math></li>
+        <li>1 &lt; 2: <math displaystyle="true"><mi>n</mi></math></li>
         </ol>
-        <p class="result">⇒ <math><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow></math></p>
+        <p class="result">⇒ <math displaystyle="true"><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow>\
+</math></p>
         """
         steps = (f"<li>{escape(s.reason)}: {mathml(s.statement)}</li>" for s in self.steps)
         where = " where " if self.conditions else ""

@@ -107,15 +107,16 @@ def mathml(expression: sympy.Basic) -> str:
     """The expression as a ``math`` element of MathML Core.
 
     >>> n, k = sympy.symbols("n k")
-    >>> mathml(sympy.Lt(n, 1 - k))
-    '<math><mrow><mi>n</mi><mo>&lt;</mo><mrow><mrow><mo>-</mo><mi>k</mi></mrow><mo>+</mo><mn>1</mn></mrow></mrow></math>'
+    >>> mathml(sympy.Lt(n, k))
+    '<math displaystyle="true"><mrow><mi>n</mi><mo>&lt;</mo><mi>k</mi></mrow></math>'
     """
-    return f"<math>{_written(_MathML()._print(expression))}</math>"
+    return f'<math displaystyle="true">{_written(_MathML()._print(expression))}</math>'
 
 
 def _written(node: Node) -> str:
     """A node as XML; SymPy leaves some characters as entities in the text, and some bare."""
     if node.nodeType == node.TEXT_NODE:
-        return escape(unescape(node.data), quote=False)
+        minus = node.data == "-"
+        return "\N{MINUS SIGN}" if minus else escape(unescape(node.data), quote=False)
     inside = "".join(map(_written, node.childNodes))
     return f"<{node.tagName}>{inside}</{node.tagName}>"

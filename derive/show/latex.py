@@ -105,8 +105,8 @@ def _block(block: Block) -> str:
     match block:
         case Heading(words, level):
             return f"\\{HEADINGS[level]}*{{{escaped(words)}}}"
-        case Paragraph(words):
-            return f"\\par\\noindent {escaped(words)}\\par"
+        case Paragraph(item):
+            return f"\\par\\noindent{{\\raggedright {item_latex(item)}\\par}}"
         case Listing(lines):
             items = "\n".join(f"\\item {escaped(line)}" for line in lines)
             return f"\\begin{{itemize}}\\raggedright\n{items}\n\\end{{itemize}}"

@@ -33,9 +33,9 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """Words to be read."""
+    """Words to be read, with formulas in between."""
 
-    words: str
+    item: Item
 
 
 @dataclass(frozen=True, slots=True)

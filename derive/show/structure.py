@@ -10,6 +10,7 @@ from __future__ import annotations
 from colorsys import hls_to_rgb
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from math import prod
 
 from derive.linear_map import LinearMap
@@ -60,7 +61,7 @@ def structure(op: LinearMap) -> Picture:
     """
     n_rows, n_columns = prod(op.output_shape), prod(op.input_shape)
     rows, columns = places(n_rows, MOST_ROWS), places(n_columns, MOST_COLUMNS)
-    entry, shades = Entries(op), Shades(op)
+    entry, shades = cache(Entries(op)), Shades(op)
     cells = (
         Cell(r, c, shades(entry(row, column)))
         for r, row in enumerate(rows)

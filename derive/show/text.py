@@ -63,8 +63,8 @@ def _block(block: Block) -> str:
     match block:
         case Heading(words):
             return words
-        case Paragraph(words):
-            return fill(words, WIDTH)
+        case Paragraph(item):
+            return fill(_words(item), WIDTH)
         case Listing(lines):
             return "\n".join(fill(f"  - {line}", WIDTH, subsequent_indent="    ") for line in lines)
         case Rows(title, rows):
@@ -90,8 +90,11 @@ def _block(block: Block) -> str:
 
 def _item(item: Item) -> str:
     """An item on a line, which is not broken within."""
-    words = (each if isinstance(each, str) else notation.text(each) for each in item)
-    return "".join(words).replace(" ", NO_BREAK)
+    return _words(item).replace(" ", NO_BREAK)
+
+
+def _words(item: Item) -> str:
+    return "".join(each if isinstance(each, str) else notation.text(each) for each in item)
 
 
 def _columns(rows: Iterable[Iterable[str]], *, gap: str = "  ") -> str:

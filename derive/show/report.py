@@ -1,0 +1,45 @@
+"""One page about a catalogue: how sizes follow and what is proven, then each operator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from derive.catalogue import Entry
+from derive.core.sizes import convolution_size, inverse_size, transposed_size
+from derive.study.checkerboard import checkerboard
+
+from .page import Block, Derived, Heading, Listing, Page, Paragraph, operator_blocks
+
+INTRODUCTION = (
+    "Along an axis, output position y, kernel tap t and input position x belong together when ",
+    convolution_size().steps[0].statement,
+    ", with stride s, dilation d, padding p_0 before the input and input dilation u. All that "
+    "follows is derived from this relation in exact arithmetic.",
+)
+
+
+def report_page(entries: Iterable[Entry]) -> Page:
+    """The report: general derivations, then a section for each entry.
+
+    >>> from derive import Conv1d
+    >>> page = report_page([Entry("blur", Conv1d(1, 1, 3, input_size=4))])
+    >>> [block.words for block in page if isinstance(block, Heading) and block.level < 3]
+    ['Convolution-like layers, derived', 'Derivations', 'blur']
+    """
+    heading = Heading("Convolution-like layers, derived"), Paragraph(INTRODUCTION)
+    sections = (block for entry in entries for block in _section(entry))
+    return (*heading, *_general(), *sections)
+
+
+def _general() -> Iterator[Block]:
+    yield Heading("Derivations", 2)
+    for derivation in (convolution_size(), inverse_size(), transposed_size()):
+        yield Derived(derivation)
+
+
+def _section(entry: Entry) -> Iterator[Block]:
+    yield Heading(entry.name, 2)
+    yield Paragraph((repr(entry.op),))
+    yield from operator_blocks(entry.op, steps=True, picture=True)
+    yield Heading("Checkerboards", 3)
+    yield Listing(tuple(str(checkerboard(entry.op)).splitlines()))
