@@ -16,7 +16,7 @@ from derive.files import write_whole
 
 from .describe import default_name, header
 from .errors import LoweringError
-from .judge.answers import DIRECTIONS, Answers, Ints, Sample, multiplied
+from .judge.answers import DIRECTIONS, Answers, Ints, Sample, directions, multiplied
 from .judge.probes import Probe, sample_of
 
 LARGEST = 2**53  # values that an .npz of int64 and any double hold alike
@@ -111,7 +111,7 @@ def whole_answers(op: Operator, sample: Sample) -> dict[str, Ints]:
     """The answers to the sample, x and grad multiplied by the denominator of the operator."""
     answers = Answers(op)
     plain = replace(sample, bias=None)  # which is not multiplied
-    found = {d: answers.of(d, plain) for d in (DIRECTIONS if op.learned else DIRECTIONS[:2])}
+    found = {d: answers.of(d, plain) for d in directions(op)}
     if sample.bias is not None:
         found["forward"] = found["forward"] + sample.bias.reshape(-1, *(1 for _ in op.axes))
     if op.learned:  # of both factors

@@ -143,6 +143,11 @@ class Answers:
         return np.asarray(x)
 
 
+def directions(op: Operator) -> tuple[str, ...]:
+    """The functions that an operator has: without a weight there is none to derive by."""
+    return DIRECTIONS if op.learned else DIRECTIONS[:2]
+
+
 def rounds(op: Operator) -> bool:
     """Whether a right kernel may round: a resize that blends computes weights that are fractions.
 

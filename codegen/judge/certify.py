@@ -11,7 +11,7 @@ import numpy as np
 from derive import Operator
 from derive.arguments import choice, integer
 
-from .answers import BITS, DIRECTIONS, SIGNIFICANT, Answers, rounds
+from .answers import BITS, DIRECTIONS, SIGNIFICANT, Answers, directions, rounds
 from .calls import KINDS, Caller, understood
 from .comparison import Agreement, Finding, arguments, put
 from .places import where
@@ -70,7 +70,7 @@ def certify(
     choice("direction", direction, DIRECTIONS)
     choice("arrays", arrays, ("auto", *KINDS))
     choice("sizes", sizes, ("all", "own"))
-    if direction in ("weight_gradient", "bias_gradient") and not op.learned:
+    if direction not in directions(op):
         raise ValueError(f"direction = {direction!r}: allowed is another, {op!r} learns nothing")
     dtype = choice("dtype", dtype or _dtype_of(function), DTYPES)
     own = representative(op)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from codegen.describe import header
 from codegen.exact_vectors import ANSWERS, whole_answers
-from codegen.judge.answers import SIGNIFICANT, Answers, Ints, Sample
+from codegen.judge.answers import SIGNIFICANT, Answers, Ints, Sample, directions
 from codegen.render import render
 from derive import Operator
 
@@ -69,7 +69,7 @@ def emit_selftest(op: Operator, name: str) -> str | None:
         filled("bias", op.bias_shape) if op.bias_shape else None,
         filled("grad_y", (BATCH, *op.output_shape)),
     )
-    bits = {direction: _bits(op, direction, sample) for direction in _directions(op)}
+    bits = {direction: _bits(op, direction, sample) for direction in directions(op)}
     held = [direction for direction, needed in bits.items() if needed <= SIGNIFICANT["float64"]]
     if not held:
         return None
@@ -106,10 +106,6 @@ def emit_selftest(op: Operator, name: str) -> str | None:
             for direction in held
         ],
     )
-
-
-def _directions(op: Operator) -> list[str]:
-    return list(ANSWERS)[: None if op.learned else 2]
 
 
 def _bits(op: Operator, direction: str, sample: Sample) -> int:
