@@ -5,13 +5,15 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import derive
-from codegen import Kernel, lane_gradient
+from codegen import Kernel
+from codegen._runtime import library
 from codegen._runtime.compiler import SCALARS, Compiler, find_compiler
 from codegen._runtime.library import c_functions
 from codegen._runtime.machine import Machine, candidates
@@ -21,9 +23,10 @@ from codegen.targets import c
 from codegen.tiles import tiles
 from derive import Operator
 from tests.cases import generator, random_layer
-from tests.codegen.libraries import needs_compiler
+from tests.codegen.judge import DTYPES, Data, against_matrix, answer_of_raw, unwritten
+from tests.codegen.libraries import at_a_guard, needs_compiler
 
-WIDTHS = range(1, 2 * 32 + 2)
+GUARDED = 20  # layers for each machine, dtype and side
 
 
 def machines() -> list[Machine]:
@@ -46,16 +49,16 @@ def kernels(
     for text in texts:
         for name, lines in text.files.items():
             (folder / name).write_text(lines)
-    whole, library = folder / "whole.c", folder / "whole.so"
+    whole, made = folder / "whole.c", folder / f"{dtype}.so"
     whole.write_text("".join(f'#include "op{i}.c"\n' for i in range(len(ops))))
-    words = lane_compiler(machine).arguments(SCALARS[dtype], str(whole), str(library))
+    words = lane_compiler(machine).arguments(SCALARS[dtype], str(whole), str(made))
     subprocess.run(["-O0" if word == "-O2" else word for word in words], check=True)
-    ctypes.CDLL(str(library))
+    ctypes.CDLL(str(made))
     for i, (op, text) in enumerate(zip(ops, texts, strict=True)):
         load = c_functions(
             f"op{i}",
             text.files,
-            lambda sources, scalar: library,
+            lambda sources, scalar: made,
             folded=text.folded,
             packed=text.packed,
             packed_sample=text.packed_sample,
@@ -74,13 +77,6 @@ def kernels(
             ),
             op,
         )
-
-
-@pytest.fixture
-def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lanes for every operator, also those with channels too few to be worth it."""
-    monkeypatch.setattr(c, "suits", lambda form, machine, item: True)
-    monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
 
 
 @needs_compiler
@@ -113,26 +109,60 @@ def test_channels_around_a_vector(tmp_path: Path, channels: int) -> None:
         assert mismatches(kernel, op) == [], op
 
 
+# an operator of each kind with so many outputs; fused: with so many inputs
+OF_WIDTH: dict[str, Callable[[int], derive.LinearMap]] = {
+    "conv": lambda w: derive.Conv1d(2, 3, 3, padding=1, input_size=w),
+    "transposed": lambda w: derive.ConvTranspose1d(
+        1, 2, 5, 3, padding=2, output_padding=(w + 2) % 3, input_size=(w + 2) // 3
+    ),
+    "strided": lambda w: derive.Conv1d(1, 2, 4, stride=3, padding=2, input_size=3 * w - 2),
+    "fused": lambda w: (
+        derive.Conv1d(1, 2, 3, padding=1, input_size=2 * w)
+        @ derive.Interpolate(1, (w,), scale_factor=2)
+    ),
+}
+
+
 @needs_compiler
 @pytest.mark.usefixtures("always")
-@pytest.mark.parametrize("layer", ["conv", "strided", "transposed", "fused"])
-def test_every_output_width(tmp_path: Path, layer: str) -> None:
-    """A tile that is wrong for some width only is found by trying all around two tiles."""
+@pytest.mark.parametrize("machine", machines(), ids=lambda machine: machine.name)
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [("conv", "float32"), ("transposed", "float32"), ("strided", "float32"), ("fused", "float32")]
+    + [(kind, dtype) for kind in ("conv", "transposed") for dtype in ("float64", "int64")],
+)
+def test_every_output_width(tmp_path: Path, kind: str, dtype: str, machine: Machine) -> None:
+    """A tile of V columns that is wrong for some width only is found by trying 1 to 2V + 1."""
     ops: list[Operator] = []
-    for n in WIDTHS:
-        made: derive.LinearMap = {
-            "conv": lambda n: derive.Conv1d(2, 3, 3, padding=1, input_size=n),
-            "strided": lambda n: derive.Conv1d(1, 2, 4, stride=3, padding=2, input_size=n),
-            "transposed": lambda n: derive.ConvTranspose1d(1, 2, 5, stride=3, input_size=n),
-            "fused": lambda n: (
-                derive.Conv1d(1, 2, 3, padding=1, input_size=2 * n)
-                @ derive.Interpolate(1, (n,), scale_factor=2)
-            ),
-        }[layer](n)
-        assert isinstance(made, Operator)
-        ops.append(made)
-    for kernel, op in kernels(tmp_path, ops, machines()[0], "float32"):
+    most = machine.registers - 4  # three taps at least and a number are in registers, too
+    for width in range(1, 2 * most + 2):
+        op = OF_WIDTH[kind](width)
+        assert isinstance(op, Operator)
+        assert kind == "fused" or op.output_size == (width,)
+        ops.append(op)
+    for kernel, op in kernels(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op, batch=1) == [], op
+
+
+@needs_compiler
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("before", [False, True])
+@pytest.mark.parametrize("machine", machines(), ids=lambda machine: machine.name)
+def test_arrays_at_guard_pages(
+    tmp_path: Path, machine: Machine, before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inputs, outputs and prepared weights, which begin or end where nobody may read."""
+    place = partial(at_a_guard, before=before)
+    monkeypatch.setattr(
+        library, "_aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
+    )
+    for dtype in DTYPES:
+        rng = generator(63, len(machine.name), len(dtype))
+        layers = [random_layer(rng) for _ in range(GUARDED)]
+        for kernel, op in kernels(tmp_path, [*layers], machine, dtype):
+            data = Data.of(op, rng).astype(dtype)
+            answer = answer_of_raw(kernel.load(dtype), op, data, place)
+            assert against_matrix(op, data.astype("int64"), answer) == [], op
 
 
 @pytest.mark.parametrize("widest", [1, 2, 5, 12, 28])
