@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import mmap
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from codegen import Kernel
 from codegen._runtime import CompileError
-from codegen._runtime.compiler import SCALARS, find_compiler
-from codegen._runtime.library import DIRECTIONS, WITHOUT_WEIGHT, raw_function
+from codegen._runtime.compiler import SCALARS, Compiler, find_compiler
+from codegen._runtime.library import DIRECTIONS, WITHOUT_WEIGHT, c_functions, raw_function
+from codegen._runtime.machine import Machine
 from codegen.targets.c import CText, emit
 from derive import Operator
 from tests.codegen.judge import Raw, unwritten
@@ -105,6 +108,52 @@ def _functions(
         **{direction: through_folded(direction) for direction in directions},
         "weight_gradient": weight_gradient,
     }
+
+
+def lane_compiler(machine: Machine) -> Compiler:
+    """The compiler with the flags of another machine that this one includes."""
+    found = find_compiler()
+    own = () if found.machine is None else found.machine.flags
+    flags = tuple(flag for flag in found.flags if flag not in own)
+    return dataclasses.replace(found, flags=(*flags, *machine.flags), machine=machine)
+
+
+def in_lanes(
+    folder: Path, ops: Sequence[Operator], machine: Machine, dtype: str
+) -> Iterator[tuple[Kernel, Operator]]:
+    """Kernels for a machine that this one includes, all from one compilation."""
+    texts = [emit(op, f"op{i}", machine, dtype) for i, op in enumerate(ops)]
+    for text in texts:
+        for name, lines in text.files.items():
+            (folder / name).write_text(lines)
+    whole, made = folder / "whole.c", folder / f"{dtype}.so"
+    whole.write_text("".join(f'#include "op{i}.c"\n' for i in range(len(ops))))
+    words = lane_compiler(machine).arguments(SCALARS[dtype], str(whole), str(made))
+    subprocess.run(["-O0" if word == "-O2" else word for word in words], check=True)
+    ctypes.CDLL(str(made))
+    for i, (op, text) in enumerate(zip(ops, texts, strict=True)):
+        load = c_functions(
+            f"op{i}",
+            text.files,
+            lambda sources, scalar: made,
+            folded=text.folded,
+            packed=text.packed,
+            packed_sample=text.packed_sample,
+        )
+        yield (
+            Kernel(
+                f"op{i}",
+                op.input_shape,
+                op.output_shape,
+                op.weight_shape,
+                op.bias_shape,
+                op.macs,
+                op.naive_macs,
+                load,
+                (dtype,),
+            ),
+            op,
+        )
 
 
 def at_a_guard(array: Array, *, before: bool) -> Array:

@@ -2,81 +2,28 @@
 
 from __future__ import annotations
 
-import ctypes
-import dataclasses
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import derive
-from codegen import Kernel
 from codegen._runtime import library
-from codegen._runtime.compiler import SCALARS, Compiler, find_compiler
-from codegen._runtime.library import c_functions
 from codegen._runtime.machine import Machine, candidates
 from codegen.exactness import mismatches
 from codegen.lanes import suits
-from codegen.targets import c
 from codegen.tiles import tiles
 from derive import Operator
 from tests.cases import generator, random_layer
 from tests.codegen.judge import DTYPES, Data, against_matrix, answer_of_raw, unwritten
-from tests.codegen.libraries import at_a_guard, needs_compiler
+from tests.codegen.libraries import at_a_guard, in_lanes, needs_compiler
 
 GUARDED = 20  # layers for each machine, dtype and side
 
 
 def machines() -> list[Machine]:
     return list(candidates())
-
-
-def lane_compiler(machine: Machine) -> Compiler:
-    """The compiler with the flags of another machine that this one includes."""
-    found = find_compiler()
-    own = () if found.machine is None else found.machine.flags
-    flags = tuple(flag for flag in found.flags if flag not in own)
-    return dataclasses.replace(found, flags=(*flags, *machine.flags), machine=machine)
-
-
-def kernels(
-    folder: Path, ops: list[Operator], machine: Machine, dtype: str
-) -> Iterator[tuple[Kernel, Operator]]:
-    """Kernels in lanes, whatever the number of channels, all from one compilation."""
-    texts = [c.emit(op, f"op{i}", machine, dtype) for i, op in enumerate(ops)]
-    for text in texts:
-        for name, lines in text.files.items():
-            (folder / name).write_text(lines)
-    whole, made = folder / "whole.c", folder / f"{dtype}.so"
-    whole.write_text("".join(f'#include "op{i}.c"\n' for i in range(len(ops))))
-    words = lane_compiler(machine).arguments(SCALARS[dtype], str(whole), str(made))
-    subprocess.run(["-O0" if word == "-O2" else word for word in words], check=True)
-    ctypes.CDLL(str(made))
-    for i, (op, text) in enumerate(zip(ops, texts, strict=True)):
-        load = c_functions(
-            f"op{i}",
-            text.files,
-            lambda sources, scalar: made,
-            folded=text.folded,
-            packed=text.packed,
-            packed_sample=text.packed_sample,
-        )
-        yield (
-            Kernel(
-                f"op{i}",
-                op.input_shape,
-                op.output_shape,
-                op.weight_shape,
-                op.bias_shape,
-                op.macs,
-                op.naive_macs,
-                load,
-                (dtype,),
-            ),
-            op,
-        )
 
 
 @needs_compiler
@@ -90,7 +37,7 @@ def test_random_layers_and_adjoints(
     rng = generator(61, chunk, len(machine.name), len(dtype))
     ops: list[Operator] = [random_layer(rng) for _ in range(25)]
     ops += [layer.T for layer in ops[:8]]
-    for kernel, op in kernels(tmp_path, ops, machine, dtype):
+    for kernel, op in in_lanes(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op) == [], op
 
 
@@ -105,7 +52,7 @@ def test_channels_around_a_vector(tmp_path: Path, channels: int) -> None:
         derive.ConvTranspose2d(channels, 3, 4, stride=2, padding=1, input_size=(4, 5)),
         derive.Conv2d(channels, 2, 3, padding=1, padding_mode="reflect", input_size=(4, 6)),
     ]
-    for kernel, op in kernels(tmp_path, ops, machine, "float32"):
+    for kernel, op in in_lanes(tmp_path, ops, machine, "float32"):
         assert mismatches(kernel, op) == [], op
 
 
@@ -140,7 +87,7 @@ def test_every_output_width(tmp_path: Path, kind: str, dtype: str, machine: Mach
         assert isinstance(op, Operator)
         assert kind == "fused" or op.output_size == (width,)
         ops.append(op)
-    for kernel, op in kernels(tmp_path, ops, machine, dtype):
+    for kernel, op in in_lanes(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op, batch=1) == [], op
 
 
@@ -159,7 +106,7 @@ def test_arrays_at_guard_pages(
     for dtype in DTYPES:
         rng = generator(63, len(machine.name), len(dtype))
         layers = [random_layer(rng) for _ in range(GUARDED)]
-        for kernel, op in kernels(tmp_path, [*layers], machine, dtype):
+        for kernel, op in in_lanes(tmp_path, [*layers], machine, dtype):
             data = Data.of(op, rng).astype(dtype)
             answer = answer_of_raw(kernel.load(dtype), op, data, place)
             assert against_matrix(op, data.astype("int64"), answer) == [], op
