@@ -13,7 +13,7 @@ import sympy
 from sympy.core.relational import Relational
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-from .notation import Equalities, Near, Ordered, chained, one_fraction
+from .notation import JOINED, Equalities, Near, Ordered, chained, one_fraction, sides
 
 Node = Any  # of xml.dom.minidom, which has no types for what SymPy builds
 _SIGNS = {"==": "=", "<=": "≤", "<": "<", ">=": "≥", ">": ">", "!=": "≠"}
@@ -41,6 +41,35 @@ class _MathML(Ordered, MathMLPresentationPrinter):  # type: ignore[misc]
             self._leaf("mo", _SIGNS[each]) if isinstance(each, str) else self._print(each)
             for each in chain
         ]
+        return row
+
+    def _print_Or(self, expression: sympy.Or) -> Node:  # noqa: N802
+        return self._infix(expression.args, "or", "mtext")
+
+    def _print_Not(self, expression: sympy.Not) -> Node:  # noqa: N802
+        row = self.dom.createElement("mrow")
+        row.childNodes += [
+            self._leaf("mtext", "not\N{NO-BREAK SPACE}"),
+            self._inner(expression.args[0]),
+        ]
+        return row
+
+    def _print_Implies(self, expression: sympy.Implies) -> Node:  # noqa: N802
+        return self._infix(expression.args, "⇒")
+
+    def _print_Equivalent(self, expression: sympy.Equivalent) -> Node:  # noqa: N802
+        return self._infix(sides(expression), "⇔")
+
+    def _print_Contains(self, expression: sympy.Contains) -> Node:  # noqa: N802
+        return self._infix(expression.args, "∈")
+
+    def _inner(self, expression: sympy.Basic) -> Node:
+        """A statement inside another one, in brackets where it is joined of several."""
+        printed = self._print(expression)
+        if not isinstance(expression, JOINED):
+            return printed
+        row = self.dom.createElement("mrow")
+        row.childNodes += [self._leaf("mo", "("), printed, self._leaf("mo", ")")]
         return row
 
     def _print_Equalities(self, expression: Equalities) -> Node:  # noqa: N802
@@ -94,7 +123,7 @@ class _MathML(Ordered, MathMLPresentationPrinter):  # type: ignore[misc]
         for number, each in enumerate(args):
             if number:
                 row.appendChild(self._leaf(tag, between))
-            row.appendChild(self._print(each))
+            row.appendChild(self._inner(each))
         return row
 
     def _leaf(self, tag: str, words: str) -> Node:

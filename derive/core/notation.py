@@ -99,12 +99,12 @@ class _Text(Ordered, StrPrinter):  # type: ignore[misc]
         return f"if {given}, then {then}"
 
     def _print_Equivalent(self, expression: sympy.Equivalent) -> str:  # noqa: N802
-        return " exactly when ".join(map(self._inner, _sides(expression)))
+        return " exactly when ".join(map(self._inner, sides(expression)))
 
     def _inner(self, expression: sympy.Basic) -> str:
         """A statement inside another one, in brackets where it is joined of several."""
         printed = self._print(expression)
-        return f"({printed})" if isinstance(expression, _JOINED) else str(printed)
+        return f"({printed})" if isinstance(expression, JOINED) else str(printed)
 
     def _print_Piecewise(self, expression: sympy.Piecewise) -> str:  # noqa: N802
         cases = [
@@ -154,11 +154,11 @@ class _Latex(Ordered, LatexPrinter):  # type: ignore[misc]
         return r" \;\Rightarrow\; ".join(map(self._inner, expression.args))
 
     def _print_Equivalent(self, expression: sympy.Equivalent) -> str:  # noqa: N802
-        return r" \;\Leftrightarrow\; ".join(map(self._inner, _sides(expression)))
+        return r" \;\Leftrightarrow\; ".join(map(self._inner, sides(expression)))
 
     def _inner(self, expression: sympy.Basic) -> str:
         printed = self._print(expression)
-        joined = isinstance(expression, _JOINED)
+        joined = isinstance(expression, JOINED)
         return rf"\left({printed}\right)" if joined else str(printed)
 
     def _print_gcd(self, expression: sympy.Function) -> str:
@@ -187,10 +187,10 @@ class _Latex(Ordered, LatexPrinter):  # type: ignore[misc]
         return f"({', '.join(map(self._print, expression))}{comma})"
 
 
-_JOINED = (sympy.And, sympy.Or, sympy.Implies, sympy.Equivalent)
+JOINED = (sympy.And, sympy.Or, sympy.Implies, sympy.Equivalent)
 
 
-def _sides(expression: sympy.Equivalent) -> list[sympy.Basic]:
+def sides(expression: sympy.Equivalent) -> list[sympy.Basic]:
     """The sides of an equivalence, which SymPy keeps in no order: the simplest first."""
     return sorted(expression.args, key=lambda side: (side.count_ops(), str(side)))
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import islice, pairwise, product
 from math import prod
 
@@ -111,9 +112,9 @@ class Entries:
                 )
                 yield Term(prod((c for _, c in each), start=ONE), weights)
 
-    def _split(self, axis: int, tap: int) -> list[int]:
+    def _split(self, axis: int, tap: int) -> tuple[int, ...]:
         """The tap of each part, of which a tap of the chain is made like a number of digits."""
-        return _unravelled(tap, [part.axes[axis].n_tap for part in self.parts])
+        return _unravelled(tap, tuple(part.axes[axis].n_tap for part in self.parts))
 
     def _connected(self, i: int) -> list[set[int]]:
         """For each part the output channels that input channel ``i`` of the last one reaches."""
@@ -147,10 +148,11 @@ def _channels(part: Operator, o: int, i: int) -> tuple[int, int]:
     return i, o % part.channels_out
 
 
-def _unravelled(index: int, shape: Sequence[int]) -> list[int]:
+@lru_cache(maxsize=4096)  # the rows and columns of a page meet often
+def _unravelled(index: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     """The position of a flat index in C order."""
     position: list[int] = []
     for n in reversed(shape):
         index, at = divmod(index, n)
         position.insert(0, at)
-    return position
+    return tuple(position)

@@ -32,6 +32,7 @@ from .table import Cells, Marks, table
 AMSMATH_COLUMNS = 10  # a bmatrix holds no more of them, an array does
 MOST_ROWS, MOST_COLUMNS = 16, 20
 LINE = 84  # characters of indices that a line of an article holds
+LONGEST_CELL, TABLE_ROWS = 60, 6  # characters to a cell, rows without a break between pages
 NORMAL_LINE = 76  # the same in normal print
 SMALL_PRINT = "{\\footnotesize\\setlength{\\arraycolsep}{2pt}%%\n%s}"
 MARKS = Marks(zero="0", across=r"\cdots", down=r"\vdots", corner=r"\ddots")
@@ -125,12 +126,22 @@ def _block(block: Block) -> str:
         case Figure(caption, picture):
             return f"\\begin{{center}}\n{tikz(picture)}\\par\n{escaped(caption)}\n\\end{{center}}"
         case Table(header, rows):
-            width = f"p{{\\dimexpr 0.96\\linewidth/{len(header)}-2\\tabcolsep}}"
-            cells = (
-                " & ".join(f"\\raggedright {escaped(cell)}" for cell in row) + " \\tabularnewline"
-                for row in (header, *rows)
-            )
-            return _tabular(f"@{{}}{width * len(header)}@{{}}", cells)
+            return _table(header, rows)
+
+
+def _table(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
+    """Words in columns as wide as they need, in parts between which a page may end."""
+    columns = list(zip(header, *rows, strict=True))
+    needs = [min(max(map(len, column)), LONGEST_CELL) + 6 for column in columns]
+    room = f"\\dimexpr\\linewidth-{2 * len(needs)}\\tabcolsep"
+    widths = (f"p{{\\dimexpr({room})*{need}/{sum(needs)}}}" for need in needs)
+    lines = [
+        " & ".join(f"\\raggedright {escaped(cell)}" for cell in row) + " \\tabularnewline"
+        for row in (header, *rows)
+    ]
+    parts = (lines[i : i + TABLE_ROWS] for i in range(0, len(lines), TABLE_ROWS))
+    layout = "".join(widths)
+    return "\n".join(_tabular(layout, iter(part)) for part in parts)
 
 
 def _title(words: str) -> str:

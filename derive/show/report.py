@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from derive import derivations, proofs
 from derive.catalogue import Entry
-from derive.core.sizes import convolution_size, inverse_size, transposed_size
+from derive.core.sizes import convolution_size
 from derive.study.checkerboard import checkerboard
 
-from .page import Block, Derived, Heading, Listing, Page, Paragraph, operator_blocks
+from .page import Block, Derived, Heading, Listing, Page, Paragraph, Table, operator_blocks
 
 INTRODUCTION = (
     "Along an axis, output position y, kernel tap t and input position x belong together when ",
@@ -24,7 +25,7 @@ def report_page(entries: Iterable[Entry]) -> Page:
     >>> from derive import Conv1d
     >>> page = report_page([Entry("blur", Conv1d(1, 1, 3, input_size=4))])
     >>> [block.words for block in page if isinstance(block, Heading) and block.level < 3]
-    ['Convolution-like layers, derived', 'Derivations', 'blur']
+    ['Convolution-like layers, derived', 'Derivations', 'Proofs', 'blur']
     """
     heading = Heading("Convolution-like layers, derived"), Paragraph(INTRODUCTION)
     sections = (block for entry in entries for block in _section(entry))
@@ -33,8 +34,27 @@ def report_page(entries: Iterable[Entry]) -> Page:
 
 def _general() -> Iterator[Block]:
     yield Heading("Derivations", 2)
-    for derivation in (convolution_size(), inverse_size(), transposed_size()):
+    for derivation in derivations.general():
         yield Derived(derivation)
+    yield Heading("Proofs", 2)
+    yield from _proofs()
+
+
+def _proofs() -> Iterator[Block]:
+    """What the solver made of every claim, for all integers."""
+    try:
+        proven = proofs.prove_all()
+    except ImportError as error:
+        yield Paragraph((f"The claims were not proven here: {error}",))
+        return
+    yield Paragraph(("For all integers; a false variant of a claim has a counterexample.",))
+    yield Table(("claim", "verdict", "solver"), tuple(map(_verdict, proven)))
+
+
+def _verdict(proof: proofs.Proof) -> tuple[str, str, str]:
+    found = ", ".join(f"{name} = {value}" for name, value in proof.counterexample or ())
+    against = f" Counterexample: {found}." if found else ""
+    return f"{proof.claim.name}: {proof.claim.sentence}{against}", proof.verdict, proof.solver
 
 
 def _section(entry: Entry) -> Iterator[Block]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -130,6 +131,14 @@ def test_hostile_names_are_inert() -> None:
         assert pdf.compiled(latex_document(hostile_page(), contents=True)).startswith(b"%PDF-")
     markdown = page_markdown(hostile_page())
     assert not re.search(r"(?<!\\)[<`$]", markdown)
+
+
+def test_the_report_shows_derivations_and_proofs_beside_them(report: str) -> None:
+    for derivation in derive.derivations.general():
+        assert f'<p class="title">{escape(derivation.title)}</p>\n{derivation.html()}' in report
+    pytest.importorskip("z3")
+    assert report.count("<td>proven</td>") >= 15
+    assert report.count("<td>refuted</td>") == report.count("Counterexample: ") >= 6
 
 
 @needs_latex
