@@ -44,6 +44,9 @@ def generate(catalogue: Path, out: Path, dry_run: bool) -> None:
     if dry_run:
         click.echo("\n".join(differences(out, files)) or "nothing would change")
         return
+    if not _identified(entries):
+        click.echo("nothing was written", err=True)
+        sys.exit(1)
     try:
         write(out, files)
     except OSError as error:
@@ -66,7 +69,8 @@ def verify(catalogue: Path, out: Path) -> None:
         click.echo(f"differs: {out / path}", err=True)
     if changed:
         click.echo(f"{len(changed)} files differ; `make generate` writes them anew", err=True)
-    sys.exit(0 if _judged(entries) and not changed else 1)
+    right = _identified(entries)
+    sys.exit(0 if _judged(entries) and right and not changed else 1)
 
 
 @main.command()
@@ -133,6 +137,28 @@ def _judged(entries: Sequence[Entry]) -> bool:
     exact = sum(verdict.exact for verdict in verdicts)
     click.echo(f"{exact} of {len(verdicts)} operators are their matrix in {' and '.join(targets)}")
     return exact == len(verdicts)
+
+
+def _identified(entries: Sequence[Entry]) -> bool:
+    """Compute all C texts over the prime field; whether none differs from its operator."""
+    from ._runtime import CompileError
+    from .prime_field import identities
+    from .targets.c import emit
+
+    try:
+        found = identities([(e.name, e.op, emit(e.op, e.name)) for e in entries])
+    except CompileError as error:
+        click.echo(f"The identity test was not made: {error}", err=True)
+        return True
+    for entry, each in zip(entries, found, strict=True):
+        if not each.holds:
+            click.echo(f"{entry.name}.c differs over Z_p: {' '.join(each.differs)}", err=True)
+    holds = sum(each.holds for each in found)
+    click.echo(
+        f"{holds} of {len(found)} C texts are their operator over Z_p, p = 2**61 - 1; "
+        f"error probability of each {found[0].probability}"
+    )
+    return holds == len(found)
 
 
 if __name__ == "__main__":

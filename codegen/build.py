@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 
@@ -32,7 +32,8 @@ from .error_bound import error_bound
 from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
-from .targets.c import emit
+from .record import checked
+from .targets.c import CText, emit
 
 TARGETS = ("numpy", "c")
 
@@ -78,7 +79,7 @@ def build_sized(
     if target == "numpy":
         module = emit_numpy(op, name)
         kernel = numpy_kernel(name, module)
-        return replace(kernel, dtypes=(dtype,), source=module, bound=partial(error_bound, op))
+        return _certified(replace(kernel, dtypes=(dtype,), source=module), op, None)
     text = emit(op, name, None if portable else find_compiler().machine, dtype)
     load = c_functions(
         name,
@@ -90,7 +91,7 @@ def build_sized(
         packed_sample=text.packed_sample,
     )
     load(dtype)
-    return Kernel(
+    kernel = Kernel(
         name=name,
         input_shape=op.input_shape,
         output_shape=op.output_shape,
@@ -101,8 +102,14 @@ def build_sized(
         load=load,
         dtypes=(dtype,),
         source=text.files[f"{name}.c"],
-        bound=partial(error_bound, op),
     )
+    return _certified(kernel, op, text)
+
+
+def _certified(kernel: Kernel, op: Operator, text: CText | None) -> Kernel:
+    """The kernel with its error bound, and its record, which is made when it is asked for."""
+    record = cache(partial(checked, op, kernel, text))
+    return replace(kernel, bound=partial(error_bound, op), record=record)
 
 
 def c_sources(op: Operator, name: str) -> dict[str, str]:
@@ -113,6 +120,7 @@ def c_sources(op: Operator, name: str) -> dict[str, str]:
 def numpy_kernel(name: str, text: str) -> Kernel:
     """The kernel object of an emitted NumPy module."""
     module = ModuleType(f"codegen.kernels.{name}")
+    module.__file__ = f"<{name}.py>"  # beside which there is no record
     module.__package__ = "codegen.kernels"  # where its `.._runtime` is
     exec(compile(text, f"<{name}.py>", "exec"), module.__dict__)
     kernel = module.kernel

@@ -8,8 +8,10 @@ from pathlib import Path
 from derive.catalogue import Entry, latex_file
 from derive.files import is_ours, refuse_others, write_whole
 
+from ._runtime.record import SUFFIX
 from .build import c_sources
 from .emit import emit_face, emit_numpy
+from .record import record, written
 from .targets.selftest import emit_selftest
 
 RUNTIME = Path(__file__).parent / "_runtime"
@@ -20,6 +22,7 @@ OURS = (
     "c/*.py",
     "c/*.[ch]",
     "c/selftest/*.c",
+    "*/*.cert.json",
     "latex/*.tex",
 )
 FACE = '''"""{text}
@@ -37,10 +40,14 @@ PACKAGES = {
 def entry_files(entry: Entry) -> Iterator[tuple[str, str]]:
     """(path, text) of the files of one operator."""
     name, op = entry.name, entry.op
-    yield f"numpy/{name}.py", emit_numpy(op, name)
-    yield f"c/{name}.py", emit_face(op, name)
-    for file, text in c_sources(op, name).items():
-        yield f"c/{file}", text
+    texts = {
+        "numpy": {f"{name}.py": emit_numpy(op, name)},
+        "c": {f"{name}.py": emit_face(op, name), **c_sources(op, name)},
+    }
+    for target, files in texts.items():
+        for file, text in files.items():
+            yield f"{target}/{file}", text
+        yield f"{target}/{name}{SUFFIX}", written(record(op, target, files))
     if (selftest := emit_selftest(op, name)) is not None:
         yield f"c/selftest/{name}.c", selftest
     yield latex_file(entry)

@@ -8,5 +8,14 @@ from .arrays import LayoutError
 from .compiler import CompileError, read_sources
 from .kernel import Kernel
 from .library import c_functions
+from .record import RecordError, read_record
 
-__all__ = ["CompileError", "Kernel", "LayoutError", "c_functions", "read_sources"]
+__all__ = [
+    "CompileError",
+    "Kernel",
+    "LayoutError",
+    "RecordError",
+    "c_functions",
+    "read_record",
+    "read_sources",
+]

@@ -36,6 +36,7 @@ class Kernel:
     dtypes: tuple[str, ...] = ("float32", "float64", "int64")
     source: str = ""
     bound: Callable[[str, Sequence[Array], str], Array] | None = None
+    record: Callable[[], Mapping[str, Any]] | None = None
 
     def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """Same as ``forward``."""
@@ -81,6 +82,16 @@ class Kernel:
         grads, _ = self._batched("grad_output", grad_output, self.output_shape)
         inputs = {"grad_output": grads}
         return self._run("bias_gradient", grad_output, inputs, self.output_shape[:1], out)
+
+    @property
+    def certificate(self) -> Mapping[str, Any]:
+        """Hashes of the texts, and what was checked of them: the record beside a generated kernel.
+
+        RecordError where a text is not the recorded one.
+        """
+        if self.record is None:
+            raise LayoutError("certificate: this kernel came without its record; see codegen")
+        return self.record()
 
     def error_bound(
         self, first: Any, second: Any = None, bias: Any = None, *, direction: str = "forward"

@@ -13,7 +13,7 @@ from math import prod
 
 import numpy as np
 
-from .._runtime import Kernel
+from .._runtime import Kernel, read_record
 
 # the relation of each axis as lines of (output positions, tap, input positions)
 AXES = (
@@ -122,6 +122,7 @@ kernel = Kernel(
     macs=541696,
     naive_macs=589824,
     load=lambda dtype: _RAW,
+    record=read_record(__file__),
 )
 forward = kernel.forward
 input_gradient = kernel.input_gradient

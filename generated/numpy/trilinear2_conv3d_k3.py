@@ -14,7 +14,7 @@ from math import prod
 
 import numpy as np
 
-from .._runtime import Kernel
+from .._runtime import Kernel, read_record
 
 # the relation of each axis as lines of (output positions, tap, input positions)
 AXES = (
@@ -194,6 +194,7 @@ kernel = Kernel(
     macs=32000,
     naive_macs=55296,
     load=lambda dtype: _RAW,
+    record=read_record(__file__),
 )
 forward = kernel.forward
 input_gradient = kernel.input_gradient

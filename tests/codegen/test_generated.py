@@ -27,7 +27,9 @@ ROOT = Path(__file__).parents[2]
 GENERATED = ROOT / "generated"
 C_FILES = sorted((GENERATED / "c").glob("*.c"))
 HEADERS = sorted((GENERATED / "c").glob("*.h"))
-ALL = sorted(path for kind in ("py", "c", "h", "tex") for path in GENERATED.rglob(f"*.{kind}"))
+ALL = sorted(
+    path for kind in ("py", "c", "h", "tex", "cert.json") for path in GENERATED.rglob(f"*.{kind}")
+)
 STRICT = ["-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wno-unknown-pragmas"]
 
 

@@ -1,0 +1,159 @@
+"""Records beside kernels: what they say is so, and a changed byte of text or record is noticed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import codegen
+import derive
+from codegen import Kernel
+from codegen.__main__ import main
+from codegen._runtime import RecordError
+from codegen._runtime.record import sha256
+from codegen.prime_field import Identity, library
+from codegen.record import checked
+from tests.codegen.libraries import needs_compiler
+from tests.codegen.test_identity import needs_cxx
+
+ROOT = Path(__file__).parents[2]
+RECORDS = sorted((ROOT / "generated").glob("*/*.cert.json"))
+OP = derive.Conv1d(2, 3, 3, input_size=8)
+
+CATALOGUE = """
+[[operator]]
+name = "one"
+layer = "Conv1d"
+in_channels = 1
+out_channels = 2
+kernel_size = 3
+input_size = 6
+"""
+
+
+def test_every_kernel_has_one() -> None:
+    kernels = {
+        p.with_suffix("") for t in ("c", "numpy") for p in (ROOT / "generated" / t).glob("*.py")
+    }
+    kernels = {path for path in kernels if path.name != "__init__"}
+    assert {Path(str(path).removesuffix(".cert.json")) for path in RECORDS} == kernels
+    assert len(kernels) >= 84
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_the_hashes_are_those_of_the_texts(path: Path) -> None:
+    record = json.loads(path.read_text())
+    suffixes = {"c": [".c", ".h", ".py"], "numpy": [".py"]}[path.parent.name]
+    name = path.name.removesuffix(".cert.json")
+    assert sorted(record["texts"]) == [name + suffix for suffix in suffixes]
+    for file, digest in record["texts"].items():
+        assert sha256(path.with_name(file).read_bytes()) == digest
+    assert record["claims"]["integers"]["differs"] == []
+    assert ("identity" in record["claims"]) == (path.parent.name == "c")
+
+
+def imported(folder: Path, name: str) -> Any:
+    """A module of a copied package, under a name of its own."""
+    package = f"copied_{folder.parent.name.replace('-', '_')}"
+    for part, place in ((package, folder), (f"{package}.numpy", folder / "numpy")):
+        spec = importlib.util.spec_from_file_location(
+            part, place / "__init__.py", submodule_search_locations=[str(place)]
+        )
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[part] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[part])
+    return importlib.import_module(f"{package}.numpy.{name}")
+
+
+def test_a_changed_text_or_record_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "generated"
+    shutil.copytree(ROOT / "generated", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    kernel = imported(folder, "conv2d_classic").kernel
+    text, record = (folder / "numpy" / f"conv2d_classic{end}" for end in (".py", ".cert.json"))
+    assert kernel.certificate["operator"] == "Conv2d(1, 1, 3, bias=False, input_size=4)"
+    right = text.read_bytes()
+    text.write_bytes(right.replace(b"slice(0, 2, 1)", b"slice(0, 1, 1)", 1))
+    with pytest.raises(Exception, match=r"does not speak of this text: conv2d_classic\.py"):
+        _ = kernel.certificate
+    text.write_bytes(right)
+    assert kernel.certificate["texts"]
+    for wrong in (b"", b"{}", b"[1]", record.read_bytes()[:-20], b'{"texts": {"../x": 1}}'):
+        record.write_bytes(wrong)
+        with pytest.raises(Exception, match=r"conv2d_classic\.cert\.json: "):
+            _ = kernel.certificate
+
+
+@needs_compiler
+@needs_cxx
+def test_verify_notices_a_changed_byte(tmp_path: Path) -> None:
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    words = [str(catalogue), "--out", str(out)]
+    made = CliRunner().invoke(main, ["generate", *words])
+    assert made.exit_code == 0, made.output
+    assert "1 of 1 C texts are their operator over Z_p" in made.output
+    assert CliRunner().invoke(main, ["verify", *words]).exit_code == 0
+    for path in ("c/one.cert.json", "numpy/one.cert.json", "c/one.c"):
+        right = (out / path).read_bytes()
+        for at in (len(right) // 3, len(right) - 9):
+            (out / path).write_bytes(right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :])
+            found = CliRunner().invoke(main, ["verify", *words])
+            assert found.exit_code == 1
+            assert f"differs: {out / path}" in found.output
+        (out / path).write_bytes(right)
+
+
+@needs_compiler
+def test_a_text_that_differs_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    wrong = Identity(("forward",), ("forward",), 0, 2)
+    monkeypatch.setattr("codegen.prime_field.identities", lambda kernels: [wrong])
+    found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
+    assert found.exit_code == 1
+    assert "one.c differs over Z_p: forward" in found.output
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=[needs_compiler, needs_cxx])])
+def test_built_kernels_are_checked_when_asked(target: str) -> None:
+    kernel = codegen.build(OP, target, "float32")
+    assert isinstance(kernel, Kernel)
+    record = kernel.certificate
+    assert record["claims"]["integers"]["differs"] == []
+    assert sha256(kernel.source.encode()) in record["texts"].values()
+    assert kernel.certificate is record
+    if target == "c":
+        assert record["claims"]["identity"]["differs"] == []
+
+
+def test_a_wrong_kernel_says_so() -> None:
+    kernel = codegen.build(OP, "numpy", "float32")
+    assert isinstance(kernel, Kernel)
+    raw = kernel.load("float32")
+
+    def forward(x: Any, weight: Any, bias: Any, y: Any) -> None:
+        raw["forward"](x, weight, np.zeros_like(bias), y)
+
+    wrong = replace(kernel, load=lambda dtype: {**raw, "forward": forward})
+    assert checked(OP, wrong, None)["claims"]["integers"]["differs"] == ["forward"]
+
+
+def test_without_a_record() -> None:
+    kernel = codegen.build(OP, "numpy", "float32")
+    assert isinstance(kernel, Kernel)
+    with pytest.raises(codegen.LayoutError, match="came without its record"):
+        _ = replace(kernel, record=None).certificate
+    assert issubclass(RecordError, RuntimeError)
