@@ -127,6 +127,18 @@ def test_a_text_that_differs_is_not_written(
     assert not out.exists()
 
 
+@needs_compiler
+def test_without_a_cxx_compiler_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = tmp_path / "one.toml"
+    catalogue.write_text(CATALOGUE)
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    library.cxx_compiler.cache_clear()
+    found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(tmp_path / "out")])
+    library.cxx_compiler.cache_clear()
+    assert found.exit_code == 0
+    assert "The identity test was not made: no C++ compiler" in found.output
+
+
 @pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=[needs_compiler, needs_cxx])])
 def test_built_kernels_are_checked_when_asked(target: str) -> None:
     kernel = codegen.build(OP, target, "float32")
