@@ -82,12 +82,15 @@ class Derivation:
         >>> n = sympy.Symbol("n")
         >>> print(Derivation("size", (Step(n, "1 < 2"),), sympy.Eq(n, 2)).html())
         <ol>
-        <li>1 &lt; 2: <math displaystyle="true"><mi>n</mi></math></li>
+        <li><div>1 &lt; 2: <math displaystyle="true"><mi>n</mi></math></div></li>
         </ol>
         <p class="result">⇒ <math displaystyle="true"><mrow><mi>n</mi><mo>=</mo><mn>2</mn></mrow>\
 </math></p>
         """
-        steps = (f"<li>{escape(s.reason)}: {mathml(s.statement)}</li>" for s in self.steps)
+        steps = (
+            f"<li><div>{escape(step.reason)}: {mathml(step.statement)}</div></li>"
+            for step in self.steps
+        )
         where = " where " if self.conditions else ""
         where += ", ".join(map(mathml, self.conditions))
         result = f'<p class="result">⇒ {mathml(self.formula)}{where}</p>'

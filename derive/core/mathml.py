@@ -78,8 +78,20 @@ class _MathML(Ordered, MathMLPresentationPrinter):  # type: ignore[misc]
     def _print_Near(self, expression: Near) -> Node:  # noqa: N802
         return self._infix(expression.args, "≈")
 
-    def _print_Mod(self, expression: sympy.Mod) -> Node:  # noqa: N802
-        return self._infix(expression.args, "mod", "mtext")
+    def _print_Sum(self, expression: sympy.Sum) -> Node:  # noqa: N802
+        """One sign for each index, of which SymPy's own printer shows the first alone."""
+        row = self.dom.createElement("mrow")
+        for index, low, high in expression.limits:
+            sign = self.dom.createElement("munderover")
+            begin = self._infix([index, low], "=")
+            sign.childNodes += [self._leaf("mo", "∑"), begin, self._print(high)]
+            row.appendChild(sign)
+        summed = self._print(expression.function)
+        if isinstance(expression.function, sympy.Add):
+            row.childNodes += [self._leaf("mo", "("), summed, self._leaf("mo", ")")]
+        else:
+            row.appendChild(summed)
+        return row
 
     def _print_Tuple(self, expression: sympy.Tuple) -> Node:  # noqa: N802
         row = self._infix(expression.args, ",")
@@ -95,7 +107,11 @@ class _MathML(Ordered, MathMLPresentationPrinter):  # type: ignore[misc]
         table = self.dom.createElement("mtable")
         for value, condition in expression.args:
             otherwise = condition == sympy.true
-            when = self._leaf("mtext", "otherwise") if otherwise else self._print(condition)
+            when = self.dom.createElement("mrow")
+            words = "otherwise" if otherwise else "if\N{NO-BREAK SPACE}"
+            when.appendChild(self._leaf("mtext", words))
+            if not otherwise:
+                when.appendChild(self._print(condition))
             row = self.dom.createElement("mtr")
             for each in (self._print(value), when):
                 cell = self.dom.createElement("mtd")

@@ -23,6 +23,7 @@ td { vertical-align: top; padding: .1rem 1rem .1rem 0 }
 thead th { border-bottom: 1px solid var(--line); font-weight: 600 }
 ol { margin: .25rem 0; padding-left: 2rem }
 .result { margin: .25rem 0 .25rem .6rem }
+li > div, .result, td { overflow-x: auto; overflow-y: hidden }
 .wide { overflow-x: auto; overflow-wrap: normal; padding: .25rem 0 }
 math { font-size: 1.05em }
 mtd { padding: .1em .3em }
