@@ -27,6 +27,8 @@ derive: .venv/plots  ## Print the classic derivation, 3x3 kernel, 4x4 input, its
 	$(call DRAW,$(STRIDED),structure,conv_transpose2d_stride2)
 	$(call DRAW,$(STRIDED),overlap,conv_transpose2d_stride2)
 	$(call DRAW,$(STRIDED),phases,conv_transpose2d_stride2)
+	$(BIN)/python -m derive $(CLASSIC) --figure sliding --out out/conv2d_sliding.gif
+	$(BIN)/python -m derive $(BACK) --figure sliding --out out/conv_transpose2d_sliding.gif
 	$(BIN)/python -m derive report operators.toml
 
 generate: .venv/core  ## Write generated/ from operators.toml, build the kernels, compare them

@@ -109,7 +109,8 @@ def layer_command(name: str) -> click.Command:
             ["--out"],
             type=click.Path(dir_okay=False, path_type=Path),
             multiple=True,
-            help="The file to write; of a figure .svg, .png or .pdf, and may be given again.",
+            help="The file to write; of a figure .svg, .png or .pdf, of sliding .gif or .png, and "
+            "may be given again.",
         ),
     ]
     words = (inspect.getdoc(layer) or "").partition("\n")[0]

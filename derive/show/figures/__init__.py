@@ -1,7 +1,8 @@
 """Pictures of operators for a column of print, drawn by matplotlib (the extra ``plots``).
 
 Each function takes an operator and returns a matplotlib Figure; ``figure.savefig("name.svg")``
-(or .png, .pdf) writes the same bytes every time. Nothing of matplotlib is loaded before one of
+(or .png, .pdf) writes the same bytes every time; ``sliding`` returns an Animation, whose
+``save("name.gif")`` does. Nothing of matplotlib is loaded before one of
 them is asked for, and pyplot never.
 
 >>> import derive
@@ -14,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .frame_by_frame import sliding
     from .heat_map import overlap
     from .reads import many_to_one, one_to_many
     from .small_kernels import phases
@@ -24,10 +26,11 @@ _HOMES = {
     "one_to_many": "reads",
     "overlap": "heat_map",
     "phases": "small_kernels",
+    "sliding": "frame_by_frame",
     "structure": "spy",
 }
 
-__all__ = ["many_to_one", "one_to_many", "overlap", "phases", "structure"]
+__all__ = ["many_to_one", "one_to_many", "overlap", "phases", "sliding", "structure"]
 
 
 def __getattr__(name: str) -> Any:
