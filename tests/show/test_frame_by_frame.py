@@ -53,6 +53,7 @@ def test_each_frame_shows_its_row_of_the_matrix(op: derive.LinearMap) -> None:
         assert frame.paths_of("read") == frame.paths_of("entry") == len(reads)
         assert frame.paths_of("other entry") == op.nnz - len(reads)
         assert (frame.paths_of("written"), frame.paths_of("done")) == (1, row)
+        assert frame.texts_of("output")[row].get_color() == "#FFFFFF"  # on black
         assert (words(frame, "zero") == []) == (len(reads) == prod(op.input_shape))
 
 
