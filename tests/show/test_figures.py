@@ -364,7 +364,7 @@ def test_a_position_from_the_command_line(tmp_path: Path) -> None:
         ("--figure overlap --position 1 --out x.svg", "--position goes with --figure many-to-one"),
         ("--figure many-to-one --position 9 9 --out x.svg", "position[0] = 9: allowed is"),
         ("--figure overlap --out x.gif", "format = 'gif': allowed is one of"),
-        ("--figure overlap --out /dev/null/x.svg", "error: [Errno 20]"),
+        ("--figure overlap --out /dev/null/x.svg", "error: [Errno 17]"),
     ],
 )
 def test_misuse_exits_2(
