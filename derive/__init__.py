@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import derivations, proofs
+    from . import derivations, proofs, winograd
     from .composite import Composite
     from .core.derivation import Derivation, Step
     from .core.sizes import convolution_size, inverse_size, transposed_size
@@ -76,6 +76,7 @@ _HOMES = {
     "proofs": "proofs",
     "solve_sizes": "study.solve_sizes",
     "transposed_size": "core.sizes",
+    "winograd": "winograd",
 }
 
 __all__ = [
@@ -115,6 +116,7 @@ __all__ = [
     "proofs",
     "solve_sizes",
     "transposed_size",
+    "winograd",
 ]
 
 

@@ -1,0 +1,26 @@
+"""Fast algorithms derived exactly: F(m, r), and tiles of every axis, in fractions."""
+
+from .bilinear import BilinearAlgorithm, direct
+from .cook_toom import POINTS, cook_toom
+from .fast_axis import fast_axis
+from .growth import TransformRoundings, amplification, growth, transform_roundings
+from .interior import Interior
+from .tensor_tile import TensorTile, fast_tile, summed
+from .tile import Tile
+
+__all__ = [
+    "POINTS",
+    "BilinearAlgorithm",
+    "Interior",
+    "TensorTile",
+    "Tile",
+    "TransformRoundings",
+    "amplification",
+    "cook_toom",
+    "direct",
+    "fast_axis",
+    "fast_tile",
+    "growth",
+    "summed",
+    "transform_roundings",
+]
