@@ -19,7 +19,7 @@ from .judge.comparison import Finding, put
 from .judge.probes import Probe
 
 Array = NDArray[Any]
-SEED = 0
+SEED, BATCH = 0, 2
 UNWRITTEN = SENTINEL  # what a kernel does not write shows
 
 
@@ -28,7 +28,12 @@ def integral(op: Operator) -> bool:
     return all(s.coefficient.denominator == 1 for axis in op.axes for s in axis.strands)
 
 
-def mismatches(kernel: Kernel, op: Operator, *, batch: int = 2, seed: int = SEED) -> list[str]:
+def judged_in(op: Operator) -> str:
+    """Integers where the operator keeps them."""
+    return "int64" if integral(op) else "float64"
+
+
+def mismatches(kernel: Kernel, op: Operator, *, batch: int = BATCH, seed: int = SEED) -> list[str]:
     """The functions of a kernel that differ from the operator; empty when all are right.
 
     Outputs are prefilled. Sums stay far below 2**24 for the sizes of a catalogue, where float32

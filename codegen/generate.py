@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from derive.catalogue import Entry, latex_file
 from derive.files import is_ours, refuse_others, write_whole
 
+from ._runtime import CompileError
+from ._runtime.compiler import find_compiler
 from ._runtime.record import SUFFIX
 from .build import c_sources
 from .emit import emit_face, emit_numpy
+from .prime_field.library import cxx_compiler
 from .record import record, written
 from .targets.selftest import emit_selftest
 
@@ -44,12 +47,12 @@ def entry_files(entry: Entry) -> Iterator[tuple[str, str]]:
         "numpy": {f"{name}.py": emit_numpy(op, name)},
         "c": {f"{name}.py": emit_face(op, name), **c_sources(op, name)},
     }
+    if (selftest := emit_selftest(op, name)) is not None:
+        texts["c"][f"selftest/{name}.c"] = selftest
     for target, files in texts.items():
         for file, text in files.items():
             yield f"{target}/{file}", text
         yield f"{target}/{name}{SUFFIX}", written(record(op, target, files))
-    if (selftest := emit_selftest(op, name)) is not None:
-        yield f"c/selftest/{name}.c", selftest
     yield latex_file(entry)
 
 
@@ -68,8 +71,7 @@ def write(out: Path, files: Mapping[str, str]) -> None:
     Files of an earlier catalogue that carry our mark are removed. Others are left alone: where
     one is in the way, FileExistsError before anything is written.
     """
-    for path in files:
-        refuse_others(out / path)
+    check_ways(out, files)
     for path, text in files.items():
         target = out / path
         if _holds(target, text):
@@ -77,6 +79,34 @@ def write(out: Path, files: Mapping[str, str]) -> None:
         write_whole(target, text.encode())
     for stale in ours(out) - files.keys():
         (out / stale).unlink()
+
+
+def check_ways(out: Path, paths: Iterable[str]) -> None:
+    """FileExistsError where a file that is not ours is in the way."""
+    for path in paths:
+        refuse_others(out / path)
+
+
+def compilers_lack() -> str | None:
+    """What keeps the claims of C records from being checked here, or None."""
+    try:
+        find_compiler()
+        cxx_compiler()
+    except CompileError as error:
+        return str(error)
+    return None
+
+
+def without_new_claims(out: Path, files: Mapping[str, str]) -> dict[str, str]:
+    """The files but for the records of C kernels that ``out`` lacks, where nothing was checked.
+
+    A record that is there, byte for byte, speaks of the same texts by their hashes, and stays.
+    """
+    return {
+        path: text
+        for path, text in files.items()
+        if not (path.startswith("c/") and path.endswith(SUFFIX)) or _holds(out / path, text)
+    }
 
 
 def differences(out: Path, files: Mapping[str, str]) -> list[str]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from derive import Operator
 from derive.catalogue import Entry
 
 from ._runtime import CompileError
 from ._runtime.compiler import SCALARS
 from .build import build_sized, c_sources, compile_libraries
-from .exactness import integral, mismatches
+from .exactness import integral, judged_in, mismatches
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +35,10 @@ class Verdict:
 def prepare(entries: Sequence[Entry]) -> str | None:
     """Compile all C kernels side by side; what stands in the way, or None."""
     try:
-        compile_libraries([(c_sources(e.op, e.name), SCALARS[_judged_in(e.op)]) for e in entries])
+        compile_libraries([(c_sources(e.op, e.name), SCALARS[judged_in(e.op)]) for e in entries])
     except CompileError as error:
         return str(error)
     return None
-
-
-def _judged_in(op: Operator) -> str:
-    """Integers where the operator keeps them."""
-    return "int64" if integral(op) else "float64"
 
 
 def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]:
@@ -52,7 +46,7 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
     for entry in entries:
         faults = {}
         for target in targets:
-            dtype = _judged_in(entry.op)
+            dtype = judged_in(entry.op)
             kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
             faults[target] = tuple(mismatches(kernel, entry.op))
         yield Verdict(entry, faults)

@@ -21,6 +21,13 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _beside(path: Path, name: str) -> Path:
+    """A text in the folder of its record or below it."""
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name} is not beside it")
+    return path.parent / name
+
+
 def read_record(face: str) -> Callable[[], Mapping[str, Any]]:
     """What reads the record beside a kernel's Python file; RecordError where a text has changed."""
 
@@ -29,7 +36,7 @@ def read_record(face: str) -> Callable[[], Mapping[str, Any]]:
         try:
             found: dict[str, Any] = json.loads(path.read_bytes())
             texts: dict[str, str] = found["texts"]
-            hashes = {name: sha256(path.with_name(name).read_bytes()) for name in texts}
+            hashes = {name: sha256(_beside(path, name).read_bytes()) for name in texts}
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise RecordError(f"{path.name}: {type(error).__name__}: {error}") from None
         changed = [name for name in texts if hashes[name] != texts[name]]

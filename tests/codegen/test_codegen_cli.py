@@ -104,10 +104,17 @@ def test_verify_notices_one_changed_byte(catalogue: Path, tmp_path: Path) -> Non
 def test_without_a_compiler_numpy_is_generated(catalogue: Path, tmp_path: Path) -> None:
     done = run("generate", catalogue, "--out", tmp_path / "made")
     assert done.exit_code == 0, done.output
-    assert "C kernels were written but not built: no C compiler" in done.output
+    assert "C kernels were not built: no C compiler" in done.output
+    assert "2 records of C kernels were not written" in done.output
     assert "2 of 2 operators are their matrix in numpy" in done.output
     assert " c exact" not in done.output
     assert (tmp_path / "made/c/one.c").exists()
+    assert {path.name for path in (tmp_path / "made").rglob("*.cert.json")} == {
+        "one.cert.json",
+        "two.cert.json",
+    }
+    assert not list((tmp_path / "made/c").glob("*.cert.json"))
+    assert run("verify", catalogue, "--out", tmp_path / "made").exit_code == 0
 
 
 @pytest.mark.usefixtures("no_compiler")
@@ -121,6 +128,7 @@ def test_a_wrong_kernel_is_exit_code_1(
         assert done.exit_code == 1
         assert "numpy WRONG: forward bias_gradient" in done.output
         assert "1 of 2 operators are their matrix in numpy" in done.output
+        assert not (tmp_path / "made").exists()
 
 
 def test_a_dry_run_writes_nothing(catalogue: Path, tmp_path: Path) -> None:

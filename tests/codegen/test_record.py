@@ -6,6 +6,7 @@ import importlib.util
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from codegen import Kernel
 from codegen.__main__ import main
 from codegen._runtime import RecordError
 from codegen._runtime.record import sha256
+from codegen.judge.probes import Probe, sample_of
 from codegen.prime_field import Identity, library
 from codegen.record import checked
 from tests.codegen.libraries import needs_compiler
@@ -54,9 +56,12 @@ def test_the_hashes_are_those_of_the_texts(path: Path) -> None:
     record = json.loads(path.read_text())
     suffixes = {"c": [".c", ".h", ".py"], "numpy": [".py"]}[path.parent.name]
     name = path.name.removesuffix(".cert.json")
-    assert sorted(record["texts"]) == [name + suffix for suffix in suffixes]
+    texts = [name + suffix for suffix in suffixes]
+    if (path.parent / f"selftest/{name}.c").exists():
+        texts.append(f"selftest/{name}.c")
+    assert sorted(record["texts"]) == sorted(texts)
     for file, digest in record["texts"].items():
-        assert sha256(path.with_name(file).read_bytes()) == digest
+        assert sha256((path.parent / file).read_bytes()) == digest
     assert record["claims"]["integers"]["differs"] == []
     assert ("identity" in record["claims"]) == (path.parent.name == "c")
 
@@ -87,7 +92,7 @@ def test_a_changed_text_or_record_is_refused(tmp_path: Path) -> None:
         _ = kernel.certificate
     text.write_bytes(right)
     assert kernel.certificate["texts"]
-    for wrong in (b"", b"{}", b"[1]", record.read_bytes()[:-20], b'{"texts": {"../x": 1}}'):
+    for wrong in (b"", b"{}", b"[1]", record.read_bytes()[:-20], b'{"texts": {"../c/a.c": 1}}'):
         record.write_bytes(wrong)
         with pytest.raises(Exception, match=r"conv2d_classic\.cert\.json: "):
             _ = kernel.certificate
@@ -127,16 +132,92 @@ def test_a_text_that_differs_is_not_written(
     assert not out.exists()
 
 
-@needs_compiler
-def test_without_a_cxx_compiler_it_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue = tmp_path / "one.toml"
-    catalogue.write_text(CATALOGUE)
+@pytest.fixture
+def no_cxx(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("CXX", "no-such-compiler")
     library.cxx_compiler.cache_clear()
-    found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(tmp_path / "out")])
+    yield
     library.cxx_compiler.cache_clear()
+
+
+@needs_compiler
+@pytest.mark.usefixtures("no_cxx")
+def test_without_a_cxx_compiler_nothing_is_claimed(tmp_path: Path) -> None:
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    words = [str(catalogue), "--out", str(out)]
+    found = CliRunner().invoke(main, ["generate", *words])
     assert found.exit_code == 0
     assert "The identity test was not made: no C++ compiler" in found.output
+    assert "1 records of C kernels were not written" in found.output
+    assert (out / "c/one.c").exists()
+    assert not (out / "c/one.cert.json").exists()
+    assert (out / "numpy/one.cert.json").exists()
+    assert CliRunner().invoke(main, ["verify", *words]).exit_code == 0
+
+
+@needs_compiler
+@needs_cxx
+def test_without_a_cxx_compiler_what_was_claimed_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A record of the same texts is kept; one of other texts, or a changed one, is not."""
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    words = [str(catalogue), "--out", str(out)]
+    assert CliRunner().invoke(main, ["generate", *words]).exit_code == 0
+    record = out / "c/one.cert.json"
+    right = record.read_bytes()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    library.cxx_compiler.cache_clear()
+    try:
+        assert "not written" not in CliRunner().invoke(main, ["generate", *words]).output
+        assert record.read_bytes() == right
+        record.write_bytes(right.replace(b'"batch": 2', b'"batch": 3', 1))
+        found = CliRunner().invoke(main, ["verify", *words])
+        assert found.exit_code == 1
+        assert f"differs: {record}" in found.output
+        record.write_bytes(right)
+        catalogue.write_text(CATALOGUE.replace("kernel_size = 3", "kernel_size = 2"))
+        assert CliRunner().invoke(main, ["generate", *words]).exit_code == 0
+        assert not record.exists()
+    finally:
+        library.cxx_compiler.cache_clear()
+
+
+@needs_compiler
+def test_a_kernel_that_is_not_exact_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    monkeypatch.setattr("codegen.report.mismatches", lambda kernel, op: ["forward"])
+    found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
+    assert found.exit_code == 1
+    assert "nothing was written" in found.output
+    assert not out.exists()
+
+
+def test_the_claim_of_integers_says_what_is_asked() -> None:
+    """Data, batch and seed of the claim are those of the probes that the kernel was put."""
+    kernel = codegen.build(OP, "numpy", "float32")
+    assert isinstance(kernel, Kernel)
+    raw, asked = kernel.load("float32"), []
+
+    def forward(x: Any, weight: Any, bias: Any, y: Any) -> None:
+        asked.append((x.copy(), y.copy()))
+        raw["forward"](x, weight, bias, y)
+
+    heard = replace(kernel, load=lambda dtype: {**raw, "forward": forward})
+    claim = checked(OP, heard, None)["claims"]["integers"]
+    ((x, prefilled),) = asked
+    assert claim["data"] == "one call of each function, integers in -4..4 but 0"
+    assert claim["dtype"] == x.dtype.name
+    assert (claim["batch"], claim["seed"]) == (len(x), 0)
+    assert set(np.unique(x)) <= {-4, -3, -2, -1, 1, 2, 3, 4}
+    assert len(np.unique(prefilled)) == 1
+    sample = sample_of(Probe(OP, (claim["batch"],), seed=claim["seed"]), "forward", "float32")
+    assert (sample.x == x).all()
 
 
 @pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=[needs_compiler, needs_cxx])])
