@@ -75,14 +75,15 @@ def exact(op: Operator) -> bool:
 
 
 def write(folder: Path, samples: Sequence[Sample], texts: Sequence[CText]) -> None:
-    """The kernels, ``program.c`` and ``numbers``; text i was emitted under the name k``i``."""
+    """The kernels, ``program.c`` and ``numbers``; each text was emitted under a name of its own."""
+    names = [next(file[:-2] for file in text.files if file.endswith(".c")) for text in texts]
     for text in texts:
         for file, lines in text.files.items():
             (folder / file).write_text(lines)
-    parts = [_kernel(i, *pair) for i, pair in enumerate(zip(samples, texts, strict=True))]
-    runs = "\n".join(f"    wrong += run_k{i}();" for i in range(len(samples)))
-    reads = "\n".join(f"    read_k{i}();" for i in range(len(samples)))
-    included = "".join(f'#include "k{i}.c"\n' for i in range(len(samples)))
+    parts = [_kernel(*each) for each in zip(names, samples, texts, strict=True)]
+    runs = "\n".join(f"    wrong += run_{name}();" for name in names)
+    reads = "\n".join(f"    read_{name}();" for name in names)
+    included = "".join(f'#include "{name}.c"\n' for name in names)
     whole = (
         f"static void read_all(void)\n{{\n{reads}\n}}\n"
         f"static long run_all(void)\n{{\n    long wrong = 0;\n{runs}\n    return wrong;\n}}\n"
@@ -96,9 +97,8 @@ def write(folder: Path, samples: Sequence[Sample], texts: Sequence[CText]) -> No
     np.concatenate(arrays).tofile(folder / "numbers")
 
 
-def _kernel(i: int, sample: Sample, text: CText) -> str:
+def _kernel(name: str, sample: Sample, text: CText) -> str:
     """The functions that read and run one kernel."""
-    name = f"k{i}"
     reads = [f"    of_{name}_{a} = inputs({v.size});" for a, v in sample.inputs.items()]
     reads += [f"    of_{name}_{a} = answers({v.size});" for a, v in sample.answers.items()]
     declared = [f"static SCALAR *of_{name}_{a};" for a in sample.inputs]

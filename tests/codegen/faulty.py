@@ -1,0 +1,143 @@
+"""What the packages make of a few layers with a fault in them: see ``faults``.
+
+As a program it makes a copy of the two packages for each fault, imports that, emits all layers,
+runs their NumPy kernels and writes a C program of the kernels whose text the fault has changed:
+``python -m tests.codegen.faulty FOLDER``. The answers in ``FOLDER/answers.npz`` are of the packages
+as they are.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.codegen.faults import FAULTS, Fault
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = "derive", "codegen"
+DTYPE = "float32"
+
+
+def operators(derive: Any) -> list[Any]:
+    """Each kind of nest, with sizes that are awkward: odd widths, groups, channels left over."""
+    small = derive.Interpolate(2, (4, 5), scale_factor=2)
+    line = derive.Interpolate(2, 6, scale_factor=2, mode="linear")
+    return [
+        derive.Conv2d(5, 6, 3, padding=1, input_size=(7, 23)),
+        derive.Conv2d(6, 10, (3, 2), 2, ((1, 0), (1, 2)), (2, 1), groups=2, input_size=(8, 9)),
+        derive.ConvTranspose2d(4, 3, (4, 3), (2, 3), 1, (1, 0), input_size=(4, 5)),
+        derive.Conv1d(2, 3, 17, padding=8, input_size=24),
+        derive.Conv1d(3, 5, 2, input_size=4),
+        derive.Conv3d(2, 3, (2, 3, 2), padding=1, input_size=(3, 4, 5)),
+        derive.Conv2d(2, 3, 3, padding=1, bias=False, input_size=(8, 10)) @ small,
+        derive.Conv1d(2, 3, 3, padding=1, bias=False, input_size=12) @ line,
+        derive.Conv2d(2, 3, 3, padding=2, padding_mode="reflect", input_size=(5, 6)).T,
+        derive.Interpolate(2, (4, 5), scale_factor=2, mode="bilinear"),
+        derive.Interpolate(2, (3, 8), size=(6, 4), mode="nearest"),
+        derive.Interpolate(2, (8, 6), scale_factor="1/2", mode="area"),
+    ]
+
+
+def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
+    """(sample, its text): all portable, and then in lanes those that learn."""
+    c, lane_gradient = world["codegen.targets.c"], world["codegen.lane_gradient"]
+    c.suits = lane_gradient.suits = lambda form, machine, item: True
+    machine = world["codegen._runtime.machine"].candidates()[-1]
+    pairs = [(sample, None) for sample in samples]
+    pairs += [(sample, machine) for sample in samples if sample.op.learned]
+    return [
+        (sample, c.emit(sample.op, f"k{i}", where, DTYPE))
+        for i, (sample, where) in enumerate(pairs)
+    ]
+
+
+def _world(root: Path) -> dict[str, Any]:
+    """The modules that ``root`` holds, imported anew."""
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in (*PACKAGES, "tests"):
+            del sys.modules[name]
+    sys.path[:] = [str(root), *(path for path in sys.path if not path.endswith("/copy"))]
+    importlib.invalidate_caches()
+    names = (
+        "derive",
+        "codegen.targets.c",
+        "codegen.lane_gradient",
+        "codegen._runtime.machine",
+        "codegen.build",
+        "codegen.emit",
+        "tests.codegen.program",
+    )
+    return {name: importlib.import_module(name) for name in names}
+
+
+def _results(world: Mapping[str, Any], samples: list[Any]) -> list[str]:
+    """The NumPy functions that are wrong."""
+    wrong = []
+    for i, sample in enumerate(samples):
+        text = world["codegen.emit"].emit_numpy(sample.op, "k")
+        kernel = world["codegen.build"].numpy_kernel("k", text)
+        x, g, w, b = (sample.inputs.get(name) for name in "xgwb")
+        calls = {"forward": (x, w, b), "input_gradient": (g, w), "weight_gradient": (x, g)}
+        for direction, arguments in calls.items():
+            if direction in sample.answers:
+                expected = sample.answers[direction]
+                out = np.full(expected.shape, np.nan)
+                getattr(kernel, direction)(*arguments, out=out)
+                wrong += [f"{i} {direction}"] * (not np.array_equal(out, expected))
+    return wrong
+
+
+def _samples(world: Mapping[str, Any], ops: list[Any], answers: Mapping[str, Any]) -> list[Any]:
+    def of(i: int, kind: str) -> dict[str, Any]:
+        start = f"{i} {kind} "
+        return {key.removeprefix(start): answers[key] for key in answers if key.startswith(start)}
+
+    sample = world["tests.codegen.program"].Sample
+    return [sample(op, of(i, "in"), of(i, "out")) for i, op in enumerate(ops)]
+
+
+def _said(fault: Fault | None, folder: Path, answers: Mapping[str, Any], right: list[Any]) -> str:
+    """What Python says of a fault; a C program in ``folder`` of the texts that are not right."""
+    root = folder / "copy"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, root / package)
+    if fault is not None:
+        fault.apply(root)
+    world = _world(root)
+    assert Path(world["derive"].__file__).is_relative_to(root)
+    try:
+        samples = _samples(world, operators(world["derive"]), answers)
+        written = _emitted(world, samples)
+        texts = [text.files for _, text in written]
+        changed = [pair for pair, text in zip(written, texts, strict=True) if text not in right]
+        if fault is None:
+            right += texts
+        if changed:
+            world["tests.codegen.program"].write(folder, *zip(*changed, strict=True))
+        return ", ".join(_results(world, samples))
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"[:200]
+
+
+def main(folder: Path) -> None:
+    answers = dict(np.load(folder / "answers.npz"))
+    right: list[Any] = []
+    said = {}
+    faults: dict[str, Fault | None] = {"none": None, **FAULTS}
+    for name, fault in faults.items():
+        place = folder / name.replace(" ", "_").replace(":", "")
+        place.mkdir()
+        said[name] = _said(fault, place, answers, right)
+        shutil.rmtree(place / "copy")
+    (folder / "said.json").write_text(json.dumps(said))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
