@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help derive generate verify test demo bench lint format clean
+.PHONY: help derive generate verify test fuzz demo bench lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the targets do
@@ -40,6 +40,9 @@ verify: .venv/proofs  ## Prove the claims with z3; check generated/, byte for by
 
 test: .venv/dev  ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+fuzz: .venv/dev  ## Compare N random operators, NumPy and C, with the matrix and torch
+	$(BIN)/python -m tests.fuzz $(or $(N),50000) --seed $(or $(SEED),0) --jobs $(WORKERS)
 
 demo: .venv/plots  ## Convolve a photograph with the kernels and write out/demo.png
 	$(BIN)/python -m demo

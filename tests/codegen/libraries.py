@@ -110,18 +110,20 @@ def _functions(
     }
 
 
-def lane_compiler(machine: Machine) -> Compiler:
+def lane_compiler(machine: Machine | None) -> Compiler:
     """The compiler with the flags of another machine that this one includes."""
     found = find_compiler()
     own = () if found.machine is None else found.machine.flags
     flags = tuple(flag for flag in found.flags if flag not in own)
-    return dataclasses.replace(found, flags=(*flags, *machine.flags), machine=machine)
+    if machine is not None:
+        flags = (*flags, *machine.flags)
+    return dataclasses.replace(found, flags=flags, machine=machine)
 
 
-def in_lanes(
-    folder: Path, ops: Sequence[Operator], machine: Machine, dtype: str
+def kernels_for(
+    folder: Path, ops: Sequence[Operator], machine: Machine | None, dtype: str
 ) -> Iterator[tuple[Kernel, Operator]]:
-    """Kernels for a machine that this one includes, all from one compilation."""
+    """Kernels for a machine that this one includes, or portable, all from one compilation."""
     texts = [emit(op, f"op{i}", machine, dtype) for i, op in enumerate(ops)]
     for text in texts:
         for name, lines in text.files.items():
@@ -136,6 +138,7 @@ def in_lanes(
             f"op{i}",
             text.files,
             lambda sources, scalar: made,
+            learned=op.learned,
             folded=text.folded,
             packed=text.packed,
             packed_sample=text.packed_sample,

@@ -60,25 +60,31 @@ def check(
 def test_every_small_layer_of_one_axis(chunk: int) -> None:
     layers = list(exhaustive_1d(chunk, ALL_1D_CHUNKS))
     assert len(layers) * ALL_1D_CHUNKS > 20_000
-    for case, layer in enumerate(layers):
+    told = sum(
         check(layer, layer, of_torch, case, 100 + chunk, every=3)  # derive compares them all
+        for case, layer in enumerate(layers)
+    )
+    assert told > 0.95 * len(layers)
 
 
 @pytest.mark.parametrize("chunk", range(RANDOM_CHUNKS))
 def test_random_layers(chunk: int) -> None:
-    told = 0
-    for case in range(RANDOM):
+    """So many that tell; the others are compared, too, and not counted."""
+    told = case = 0
+    while told < RANDOM:
         layer = random_layer(generator(200, chunk, case))
         told += check(layer, layer, of_torch, case, 201)
-    assert told > 0.9 * RANDOM
+        case += 1
 
 
 @pytest.mark.parametrize("chunk", range(ADJOINT_CHUNKS))
 def test_random_adjoints(chunk: int) -> None:
     """Of every padding mode: the adjoint of a padded layer adds up what the border read twice."""
-    for case in range(ADJOINTS):
+    told = case = 0
+    while told < ADJOINTS:
         layer = random_layer(generator(202, chunk, case))
-        check(layer.T, layer, of_torch_adjoint, case, 203)
+        told += check(layer.T, layer, of_torch_adjoint, case, 203)
+        case += 1
 
 
 def test_batch_of_zero_as_torch_has_it() -> None:

@@ -17,7 +17,7 @@ from codegen.tiles import tiles
 from derive import Operator
 from tests.cases import generator, random_layer
 from tests.codegen.judge import DTYPES, Data, against_matrix, answer_of_raw, unwritten
-from tests.codegen.libraries import at_a_guard, in_lanes, needs_compiler
+from tests.codegen.libraries import at_a_guard, kernels_for, needs_compiler
 
 GUARDED = 20  # layers for each machine, dtype and side
 
@@ -37,7 +37,7 @@ def test_random_layers_and_adjoints(
     rng = generator(61, chunk, len(machine.name), len(dtype))
     ops: list[Operator] = [random_layer(rng) for _ in range(25)]
     ops += [layer.T for layer in ops[:8]]
-    for kernel, op in in_lanes(tmp_path, ops, machine, dtype):
+    for kernel, op in kernels_for(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op) == [], op
 
 
@@ -52,7 +52,7 @@ def test_channels_around_a_vector(tmp_path: Path, channels: int) -> None:
         derive.ConvTranspose2d(channels, 3, 4, stride=2, padding=1, input_size=(4, 5)),
         derive.Conv2d(channels, 2, 3, padding=1, padding_mode="reflect", input_size=(4, 6)),
     ]
-    for kernel, op in in_lanes(tmp_path, ops, machine, "float32"):
+    for kernel, op in kernels_for(tmp_path, ops, machine, "float32"):
         assert mismatches(kernel, op) == [], op
 
 
@@ -87,7 +87,7 @@ def test_every_output_width(tmp_path: Path, kind: str, dtype: str, machine: Mach
         assert isinstance(op, Operator)
         assert kind == "fused" or op.output_size == (width,)
         ops.append(op)
-    for kernel, op in in_lanes(tmp_path, ops, machine, dtype):
+    for kernel, op in kernels_for(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op, batch=1) == [], op
 
 
@@ -106,7 +106,7 @@ def test_arrays_at_guard_pages(
     for dtype in DTYPES:
         rng = generator(63, len(machine.name), len(dtype))
         layers = [random_layer(rng) for _ in range(GUARDED)]
-        for kernel, op in in_lanes(tmp_path, [*layers], machine, dtype):
+        for kernel, op in kernels_for(tmp_path, [*layers], machine, dtype):
             data = Data.of(op, rng).astype(dtype)
             answer = answer_of_raw(kernel.load(dtype), op, data, place)
             assert against_matrix(op, data.astype("int64"), answer) == [], op

@@ -22,7 +22,7 @@ from derive import Operator
 from derive.layers import Layer
 from tests.cases import generator, random_layer
 from tests.codegen.layouts import LAYOUTS
-from tests.codegen.libraries import has_compiler, in_lanes
+from tests.codegen.libraries import has_compiler, kernels_for
 
 Array = NDArray[Any]
 Call = Callable[..., Array]
@@ -58,7 +58,7 @@ def every(
         return [(numpy_kernel("k", emit_numpy(layer, "k")), layer) for layer in layers]
     if not has_compiler():
         pytest.skip("no C compiler")
-    return list(in_lanes(tmp_path_factory.mktemp("layouts"), layers, candidates()[0], DTYPE))
+    return list(kernels_for(tmp_path_factory.mktemp("layouts"), layers, candidates()[0], DTYPE))
 
 
 def calls(kernel: Kernel, op: Operator, case: int) -> Iterator[tuple[Call, list[Array]]]:

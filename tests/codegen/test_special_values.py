@@ -23,7 +23,7 @@ from derive.layers import Layer, TransposedConvolution
 from tests import torch_reference
 from tests.cases import generator, random_layer
 from tests.codegen.judge import Data, nonzero, of_torch, telling
-from tests.codegen.libraries import has_compiler, in_lanes
+from tests.codegen.libraries import has_compiler, kernels_for
 
 Array = NDArray[Any]
 SETS, SMALL = 50, 20
@@ -51,7 +51,7 @@ def every(
     if request.param == "numpy":
         return [(numpy_kernel("k", emit_numpy(layer, "k")), layer) for layer in layers()]
     folder: Path = tmp_path_factory.mktemp("special")
-    made = in_lanes(folder, layers(), candidates()[0], "float64")
+    made = kernels_for(folder, layers(), candidates()[0], "float64")
     return [(kernel, layer) for (kernel, _), layer in zip(made, layers(), strict=True)]
 
 
