@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import floor, prod
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from derive import Interpolate, Operator
 from derive.core.axis import Axis
 from tests import cases, torch_reference
 from tests.codegen.judge import nonzero, unwritten
-from tests.codegen.libraries import compiled_together, needs_compiler
+from tests.codegen.libraries import at_a_guard, compiled_together, needs_compiler
 
 Array = NDArray[Any]
 U = np.finfo(np.float64).eps / 2
@@ -217,15 +217,16 @@ def test_numpy_kernels(chunk: int) -> None:
 @needs_compiler
 @pytest.mark.parametrize("chunk", range(C_CHUNKS))
 def test_c_kernels(chunk: int, tmp_path: Path) -> None:
-    """Many in one library; gradients of folding included."""
+    """Many in one library, arrays against a guard page; gradients of folding included."""
+    place = partial(at_a_guard, before=bool(chunk % 2))
     every = [Case.of(801, chunk, number) for number in range(C_CASES)]
     named = {f"kernel_{number}": case.op for number, case in enumerate(every)}
-    library = compiled_together(tmp_path, named, "float64")
+    library = compiled_together(tmp_path, named, "float64", place=place)
     for case, raw in zip(every, library.values(), strict=True):
         got = {}
         for name, (arrays, shape) in case.calls.items():
-            got[name] = unwritten(shape, "float64")
-            raw[name](*arrays, got[name])
+            got[name] = place(unwritten(shape, "float64"))
+            raw[name](*map(place, arrays), got[name])
         case.check(got)
 
 
