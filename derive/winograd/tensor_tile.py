@@ -15,6 +15,7 @@ from derive.operator import Operator
 
 from .cook_toom import POINTS
 from .fast_axis import fast_axis
+from .growth import growth, transform_roundings
 from .interior import Interior
 from .phases import phase_tile
 from .tile import Tile
@@ -50,6 +51,23 @@ class TensorTile:
     def input_rows(self) -> int:
         """Numbers that the input transform makes of a window, of one channel."""
         return prod(len(tile.algorithm.input_rows) for tile in self.axes)
+
+    @property
+    def growth(self) -> Fraction:
+        """At most by how much rounding grows against a direct sum of equal length."""
+        return prod((growth(tile.algorithm) for tile in self.axes), start=Fraction(1))
+
+    def roundings(self, terms: int) -> int:
+        """The n of gamma_n, where ``terms`` products are added up before the output transform.
+
+        These are the channels, times the taps of the axes that are summed among them. See
+        derive.winograd.growth for what gamma_n is multiplied with.
+
+        >>> from derive import Conv2d
+        >>> fast_tile(Conv2d(8, 8, 3, input_size=(56, 56)), (2, 2)).roundings(8)
+        18
+        """
+        return terms + sum(transform_roundings(tile.algorithm).count for tile in self.axes)
 
 
 def fast_tile(
