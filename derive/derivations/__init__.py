@@ -3,6 +3,7 @@
 from .adjoint import adjoint_identity
 from .concrete import general, of
 from .counts import flat_index, group_channel, multiply_adds
+from .fast import cook_toom, minimal_filtering
 from .gradients import bias_gradient, input_gradient, trilinear_form, weight_gradient
 from .overlap import overlap_theorem, taps_per_phase
 from .padding import ceil_mode, same_padding, same_padding_tensorflow
@@ -16,6 +17,7 @@ __all__ = [
     "bias_gradient",
     "ceil_mode",
     "convolution_size",
+    "cook_toom",
     "cubic_weights",
     "flat_index",
     "general",
@@ -24,6 +26,7 @@ __all__ = [
     "input_sizes",
     "inverse_size",
     "linear_weights",
+    "minimal_filtering",
     "multiply_adds",
     "nearest_then_convolution",
     "nearest_weights",

@@ -12,7 +12,7 @@ from derive.core.sizes import convolution_size, inverse_size, transposed_size
 from derive.linear_map import LinearMap
 from derive.operator import Operator
 
-from . import adjoint, counts, gradients, overlap, padding, phases, resizing, sizes, stacks
+from . import adjoint, counts, fast, gradients, overlap, padding, phases, resizing, sizes, stacks
 
 GENERAL: tuple[Callable[[], Derivation], ...] = (
     convolution_size,
@@ -35,6 +35,8 @@ GENERAL: tuple[Callable[[], Derivation], ...] = (
     stacks.nearest_then_convolution,
     stacks.receptive_field,
     counts.multiply_adds,
+    fast.cook_toom,
+    fast.minimal_filtering,
     counts.flat_index,
     counts.group_channel,
 )

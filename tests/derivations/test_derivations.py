@@ -42,7 +42,7 @@ def test_every_named_derivation_is_general() -> None:
     names = {"general", "of", "input_sizes"}
     made = {getattr(derivations, name)() for name in derivations.__all__ if name not in names}
     assert made == set(derivations.general())
-    assert len({derivation.title for derivation in made}) == len(concrete.GENERAL) == 22
+    assert len({derivation.title for derivation in made}) == len(concrete.GENERAL) == 24
 
 
 @pytest.mark.parametrize("derivation", derivations.general(), ids=lambda d: d.title)

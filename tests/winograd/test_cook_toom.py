@@ -8,8 +8,11 @@ from itertools import product
 import pytest
 
 from derive import GeometryError
+from derive.derivations import fast
+from derive.derivations.fast import minimal_filtering_of
 from derive.winograd import POINTS, cook_toom, growth
 from derive.winograd.bilinear import SCALINGS
+from derive.winograd.rational import matrix
 from tests.cases import generator
 
 SMALL = [(m, r) for m in range(1, 9) for r in range(1, 8)]
@@ -86,3 +89,21 @@ def test_refused(arguments: tuple[object, ...], message: str) -> None:
     with pytest.raises(GeometryError) as refusal:
         cook_toom(*arguments)  # type: ignore[arg-type]
     assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize(("m", "r"), [(1, 1), (3, 2), (4, 3), (2, 5)])
+def test_the_derivation_with_numbers(m: int, r: int) -> None:
+    derived = minimal_filtering_of(m, r)
+    assert len(derived.steps) == m + r - 1 + 2
+    assert derived.title == f"F({m}, {r}) by {m + r - 1} products"
+
+
+def test_a_wrong_formula_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = fast._derived_by_output()
+    monkeypatch.setattr(fast, "_derived_by_output", lambda: 2 * right)
+    with pytest.raises(AssertionError, match=r"output 0 of F\(1, 2\): derived is"):
+        fast.cook_toom.__wrapped__()
+    wrong = cook_toom(2, 2).before_output(matrix([[1, 0], [0, 2]]))
+    monkeypatch.setattr(fast, "algorithm_of", lambda m, r: wrong)
+    with pytest.raises(AssertionError, match=r"y\[1\] = .*: derived is"):
+        minimal_filtering_of(2, 2)
