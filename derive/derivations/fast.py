@@ -87,7 +87,7 @@ def _derived_by_output() -> sympy.Expr:
 def _compare(formula: sympy.Expr, direct: sympy.Expr, norm: sympy.Expr, m: int, r: int) -> None:
     """The formula is the direct sum whatever the points are: as rational functions of them."""
     points = [A[p] for p in range(m + r - 2)]
-    values = {}
+    values: dict[sympy.Expr, sympy.Expr] = {}
     for p in range(m + r - 1):
         roots = [a for q, a in enumerate(points) if q != p]
         polynomial = sympy.Poly(sympy.prod(Z - a for a in roots), Z)
