@@ -16,7 +16,7 @@ BACK := conv-transpose2d --kernel-size 3 --input-size 2 2
 STRIDED := conv-transpose2d --kernel-size 3 --stride 2 --input-size 3 3
 DRAW = $(BIN)/python -m derive $(1) --figure $(2) --out out/$(3)_$(2).svg --out out/$(3)_$(2).png
 
-derive: .venv/plots  ## Print the classic derivation, 3x3 kernel, 4x4 input, its transpose, figures, the report
+derive: .venv/plots .venv/proofs  ## Print the classic derivation, 3x3 kernel, 4x4 input, its transpose, figures, the report
 	$(BIN)/python -m derive $(CLASSIC)
 	$(BIN)/python -m derive $(BACK)
 	@mkdir -p out

@@ -56,7 +56,7 @@ def _write(entries: tuple[Entry, ...], out: Path) -> None:
     text = html.document(page, contents=True).replace("<head>", f"<head>\n<!-- {MARK} -->", 1)
     write_whole(written, text.encode())
     click.echo(f"wrote {written}")
-    if pdf.compiler() is None:
+    if not pdf.installed():
         click.echo(f"no {printed}: {pdf.HINT}", err=True)
         return
     write_whole(printed, pdf.compiled(_document(page)))

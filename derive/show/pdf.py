@@ -1,4 +1,4 @@
-"""LaTeX to PDF by the compiler that is installed."""
+"""LaTeX to PDF by pdflatex, where it is installed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 
 from derive.errors import ExportError
 
+PROGRAM = "pdflatex"
 SECONDS = 120
+PASSES = 3  # at most, until the contents know their pages
 HINT = (
     "a PDF needs pdflatex: install TeX Live (on Debian and Ubuntu the packages texlive-latex-base "
     "and texlive-pictures), or take --format latex --standalone and compile it elsewhere"
@@ -17,29 +19,27 @@ HINT = (
 QUIET = ("-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape")
 
 
-def compiler() -> str | None:
-    """``latexmk`` or ``pdflatex``, the one to be used; None where there is none."""
-    if shutil.which("pdflatex") is None:
-        return None
-    return "latexmk" if shutil.which("latexmk") else "pdflatex"
+def installed() -> bool:
+    """Whether there is a pdflatex."""
+    return shutil.which(PROGRAM) is not None
 
 
 def compiled(source: str) -> bytes:
     """The PDF of a LaTeX document; ExportError says what is missing or wrong.
 
-    It is compiled in a folder of its own, and may not run programs. Without latexmk three times,
-    so that its contents have their pages.
+    It is compiled in a folder of its own, and may not run programs.
     """
-    program = compiler()
-    if program is None:
+    if not installed():
         raise ExportError(HINT)
-    passes = 1 if program == "latexmk" else 3
-    mode = ["-pdf", "-norc"] if program == "latexmk" else []
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "page.tex").write_text(source, encoding="utf-8")
-        for _ in range(passes):
-            _run([program, *mode, *QUIET, "page.tex"], folder)
-        return (Path(folder) / "page.pdf").read_bytes()
+        page, aux = Path(folder) / "page.tex", Path(folder) / "page.aux"
+        page.write_text(source, encoding="utf-8")
+        for _ in range(PASSES):
+            before = aux.read_bytes() if aux.exists() else b""
+            _run([PROGRAM, *QUIET, page.name], folder)
+            if aux.read_bytes() == before:
+                break
+        return page.with_suffix(".pdf").read_bytes()
 
 
 def _run(command: list[str], folder: str) -> None:

@@ -127,7 +127,7 @@ def test_every_kind_of_operator_is_well_formed(op: derive.LinearMap) -> None:
 def test_hostile_names_are_inert() -> None:
     found = check_html(document(hostile_page(), contents=True))
     assert "b" not in found.tags
-    if pdf.compiler() is not None:
+    if pdf.installed():
         assert pdf.compiled(latex_document(hostile_page(), contents=True)).startswith(b"%PDF-")
     markdown = page_markdown(hostile_page())
     assert not re.search(r"(?<!\\)[<`$]", markdown)
@@ -151,6 +151,13 @@ def test_all_latex_compiles_in_one_run_without_a_warning(tmp_path: Path) -> None
     log = (tmp_path / "page.log").read_text(errors="replace")
     assert run.returncode == 0, log[-2000:]
     assert not re.findall(r"^(?:.*Warning|Overfull|Underfull|!).*$", log, re.MULTILINE)
+
+
+@needs_latex
+def test_a_document_without_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf, "SECONDS", 1)
+    with pytest.raises(ExportError, match="pdflatex did not finish"):
+        pdf.compiled(r"\documentclass{article}\begin{document}\loop\iftrue\repeat\end{document}")
 
 
 @needs_latex
