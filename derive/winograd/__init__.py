@@ -1,6 +1,7 @@
 """Fast algorithms derived exactly: F(m, r), and tiles of every axis, in fractions."""
 
 from .bilinear import BilinearAlgorithm, direct
+from .border import Borders, BorderTile, borders
 from .cook_toom import POINTS, cook_toom
 from .fast_axis import fast_axis
 from .growth import TransformRoundings, amplification, growth, transform_roundings
@@ -11,11 +12,14 @@ from .tile import Tile
 __all__ = [
     "POINTS",
     "BilinearAlgorithm",
+    "BorderTile",
+    "Borders",
     "Interior",
     "TensorTile",
     "Tile",
     "TransformRoundings",
     "amplification",
+    "borders",
     "cook_toom",
     "direct",
     "fast_axis",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from math import gcd
 
 from derive.arguments import refuse
@@ -21,7 +20,8 @@ class Tile:
     """``algorithm`` takes x at ``inputs`` to y at ``outputs``; the other tiles are shifts of it.
 
     Tile i of image b, b < images, writes output_step*i + output_image*b + outputs and reads
-    input_step*i + input_image*b + inputs. Beyond the input it reads zeros.
+    input_step*i + input_image*b + inputs. Beyond the input it reads zeros, which is right for
+    outputs that are not ``unlike`` the interior.
 
     >>> from derive.core.rules import ConvolutionRule
     >>> from derive.winograd import fast_axis
@@ -78,18 +78,17 @@ class Tile:
             self.output_image,
         )
 
-    def valid(self, axis: Axis) -> range:
-        """The longest stretch of outputs of the axis for which reading zeros beyond it is right.
+    def unlike(self, axis: Axis) -> tuple[int, ...]:
+        """The outputs of the axis for which reading zeros beyond it is wrong, sorted.
 
-        All of them with zero padding. With other pad maps and clamped resizes, the rows that the
-        pad map changed are left out: those take direct kernels, or a padded input.
-        GeometryError for an axis of other steps.
+        None with zero padding. With other pad maps and clamped resizes the rows that those
+        changed: see ``derive.winograd.borders``. GeometryError for an axis of other steps.
 
         >>> from derive.core.rules import ConvolutionRule
         >>> from derive.winograd import fast_axis
         >>> reflect = ConvolutionRule(kernel=3, before=1, after=1, mode="reflect")
-        >>> fast_axis(reflect, 2).valid(reflect.at(9)), fast_axis(reflect, 2).outputs
-        (range(1, 8), (0, 1))
+        >>> fast_axis(reflect, 2).unlike(reflect.at(9))
+        (0, 8)
         """
         own, steps = (self.interior.step, self.interior.advance), (axis.step, axis.advance)
         if own != steps:
@@ -97,10 +96,7 @@ class Tile:
         extended = self.interior.within(axis)
         opposite = (Strand(s.y, s.tap, s.x, s.count, -s.coefficient) for s in extended.strands)
         differences = disjoint((*axis.strands, *opposite), axis.step, axis.advance)
-        wrong = {s.y + axis.step * q for s in differences for q in range(s.count)}
-        ends = [-1, *sorted(wrong), axis.n_out]
-        low, high = max(pairwise(ends), key=lambda pair: pair[1] - pair[0])
-        return range(low + 1, high)
+        return tuple(sorted({s.y + axis.step * q for s in differences for q in range(s.count)}))
 
 
 def window(reads: Sequence[int], step: int) -> tuple[int, ...]:
