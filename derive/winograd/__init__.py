@@ -1,8 +1,8 @@
 """Fast algorithms derived exactly: F(m, r), and tiles of every axis, in fractions."""
 
-from .bilinear import BilinearAlgorithm, direct
+from .bilinear import BilinearAlgorithm
 from .border import Borders, BorderTile, borders
-from .cook_toom import POINTS, cook_toom
+from .cook_toom import POINTS, cook_toom, direct
 from .fast_axis import fast_axis
 from .growth import TransformRoundings, amplification, growth, transform_roundings
 from .interior import Interior

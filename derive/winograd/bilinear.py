@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
-from derive.arguments import choice, refuse
+from derive.arguments import choice
 
 from .rational import ONE, ZERO, Matrix, Row, primitive, product, transposed
 
@@ -199,22 +199,3 @@ def _signed(row: Row, factor: Fraction) -> Fraction:
 
 def _shape(a: Matrix) -> str:
     return f"{len(a)} x {len(a[0]) if a else 0}"
-
-
-def direct(n_out: int, n_tap: int) -> BilinearAlgorithm:
-    """y_i = sum over t of g_t x_(i + t) with a product for each: no transform, no error growth.
-
-    >>> direct(2, 3).products
-    6
-    """
-    if n_out < 1 or n_tap < 1:
-        refuse("n_out, n_tap", (n_out, n_tap), "ints >= 1")
-    places = [(i, t) for t in range(n_tap) for i in range(n_out)]
-    n_in = n_out + n_tap - 1
-    return BilinearAlgorithm(
-        tuple(tuple(ONE if i == y else ZERO for i, _ in places) for y in range(n_out)),
-        tuple(tuple(ONE if t == tap else ZERO for tap in range(n_tap)) for _, t in places),
-        tuple(tuple(ONE if i + t == x else ZERO for x in range(n_in)) for i, t in places),
-        n_tap,
-        n_in,
-    )

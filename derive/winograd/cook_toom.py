@@ -72,6 +72,26 @@ def cook_toom(
     return _cook_toom(m, r, distinct(points, n - 1), scaling)
 
 
+def direct(n_out: int, n_tap: int) -> BilinearAlgorithm:
+    """y_i = sum over t of g_t x_(i + t) with a product for each: no transform, no error growth.
+
+    GeometryError for sizes below 1.
+
+    >>> direct(2, 3).products
+    6
+    """
+    n_out, n_tap = integer("n_out", n_out, 1), integer("n_tap", n_tap, 1)
+    places = [(i, t) for t in range(n_tap) for i in range(n_out)]
+    n_in = n_out + n_tap - 1
+    return BilinearAlgorithm(
+        tuple(tuple(ONE if i == y else ZERO for i, _ in places) for y in range(n_out)),
+        tuple(tuple(ONE if t == tap else ZERO for tap in range(n_tap)) for _, t in places),
+        tuple(tuple(ONE if i + t == x else ZERO for x in range(n_in)) for i, t in places),
+        n_tap,
+        n_in,
+    )
+
+
 def distinct(points: Sequence[int | Fraction], count: int) -> tuple[Fraction, ...]:
     """The points as fractions; GeometryError unless they are ``count`` different numbers."""
     for each in points:

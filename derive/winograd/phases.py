@@ -21,8 +21,8 @@ from operator import add
 from derive.core.folding import Combination
 from derive.core.polyphase import Tap
 
-from .bilinear import BilinearAlgorithm, direct
-from .cook_toom import cook_toom
+from .bilinear import BilinearAlgorithm
+from .cook_toom import cook_toom, direct
 from .interior import Interior
 from .rational import placed, transposed
 from .tile import Tile, selection, window
