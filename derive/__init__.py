@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .core.derivation import Derivation, Step
     from .core.sizes import convolution_size, inverse_size, transposed_size
     from .errors import GeometryError
+    from .explaining import Explanation, explain
     from .layers import (
         Conv1d,
         Conv2d,
@@ -52,6 +53,7 @@ _HOMES = {
     "Derivation": "core.derivation",
     "Difference": "study.equivalence",
     "Equal": "study.equivalence",
+    "Explanation": "explaining",
     "GeometryError": "errors",
     "Interpolate": "layers",
     "LinearMap": "linear_map",
@@ -68,6 +70,7 @@ _HOMES = {
     "convolution_size": "core.sizes",
     "derivations": "derivations",
     "equivalent": "study.equivalence",
+    "explain": "explaining",
     "figures": "show",
     "float_index_differences": "study.float_index",
     "from_torch": "layers.from_torch",
@@ -92,6 +95,7 @@ __all__ = [
     "Derivation",
     "Difference",
     "Equal",
+    "Explanation",
     "GeometryError",
     "Interpolate",
     "LinearMap",
@@ -108,6 +112,7 @@ __all__ = [
     "convolution_size",
     "derivations",
     "equivalent",
+    "explain",
     "figures",
     "float_index_differences",
     "from_torch",

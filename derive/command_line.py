@@ -99,6 +99,7 @@ def layer_command(name: str) -> click.Command:
             ["--format"], type=click.Choice(FORMATS), default=FORMATS[0], show_default=True
         ),
         click.Option(["--standalone"], is_flag=True, help="LaTeX as a document of its own."),
+        click.Option(["--explain"], is_flag=True, help="Say it in plain words instead."),
         click.Option(
             ["--figure"], type=click.Choice(FIGURES), help="Draw a figure instead of printing."
         ),
@@ -142,16 +143,21 @@ def _show(
     transpose: bool,
     format: str,
     standalone: bool,
+    explain: bool,
     figure: str | None,
     position: Position | int | None,
     out: tuple[Path, ...],
     **parameters: Any,
 ) -> None:
     _check_usage(format, standalone, figure, position, out)
+    if explain and (figure or out or format != FORMATS[0]):
+        raise click.UsageError("--explain stands alone: it prints words")
     try:
         op: Operator = layer(**parameters)
         op = op.T if transpose else op
-        if figure is None:
+        if explain:
+            click.echo(derive.explain(op))
+        elif figure is None:
             _write(op, format, standalone, out)
         else:
             _draw(op, figure, position, out)

@@ -65,6 +65,11 @@ def axis_phases(axis: Axis, rule: AxisRule | None) -> AxisPhases:
     )
 
 
+def interior_of(axis: Axis, rule: AxisRule | None) -> tuple[Run, ...]:
+    """What each phase reads between the borders, seen on a larger axis where the rule has one."""
+    return tuple(_interior(_settled(axis, rule)))
+
+
 def rules_of(op: LinearMap) -> tuple[AxisRule, ...] | None:
     """One rule per axis for every size; None where a part is sized by its output."""
     if isinstance(op, Operator):
