@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import shlex
-import subprocess
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from importlib.abc import InspectLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 
 import ninja
 
 from derive import Composite, LinearMap, Operator
 from derive.layers import Layer
 
-from ._runtime import CompileError, Kernel, c_functions
-from ._runtime.compiler import (
-    SCALARS,
-    Compiler,
-    Sources,
-    find_compiler,
-    library_path,
-    publish,
-    write_sources,
-)
+from ._runtime import CompileError, Kernel, WrongKernelError
+from ._runtime.bounded import SECONDS, OutOfBoundsError, run
+from ._runtime.cache import Job, libraries
+from ._runtime.compiler import SCALARS, Compiler, find_compiler, write_sources
+from ._runtime.library import library_functions
 from .chain import ChainKernel
 from .emit import default_name, emit_numpy
 from .error_bound import error_bound
@@ -33,6 +27,7 @@ from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
 from .record import checked
+from .selftest import faults
 from .targets.c import CText, emit
 
 TARGETS = ("numpy", "c")
@@ -80,30 +75,10 @@ def build_sized(
         module = emit_numpy(op, name)
         kernel = numpy_kernel(name, module)
         return _certified(replace(kernel, dtypes=(dtype,), source=module), op, None)
-    text = emit(op, name, None if portable else find_compiler().machine, dtype)
-    load = c_functions(
-        name,
-        text.files,
-        lambda each, scalar: compile_libraries([(each, scalar)])[0],
-        learned=op.learned,
-        folded=text.folded,
-        packed=text.packed,
-        packed_sample=text.packed_sample,
-    )
-    load(dtype)
-    kernel = Kernel(
-        name=name,
-        input_shape=op.input_shape,
-        output_shape=op.output_shape,
-        weight_shape=op.weight_shape,
-        bias_shape=op.bias_shape,
-        macs=op.macs,
-        naive_macs=op.naive_macs,
-        load=load,
-        dtypes=(dtype,),
-        source=text.files[f"{name}.c"],
-    )
-    return _certified(kernel, op, text)
+    machine = None if portable else find_compiler().machine
+    text = emit(op, name, machine, dtype)
+    job, loaded = c_job(op, name, dtype, text)
+    return _certified(loaded(compile_libraries([job])[0]), op, text)
 
 
 def _certified(kernel: Kernel, op: Operator, text: CText | None) -> Kernel:
@@ -112,47 +87,84 @@ def _certified(kernel: Kernel, op: Operator, text: CText | None) -> Kernel:
     return replace(kernel, bound=partial(error_bound, op), record=record)
 
 
+def c_job(op: Operator, name: str, dtype: str, text: CText) -> tuple[Job, Callable[[Path], Kernel]]:
+    """The library to make of a text, and the kernel that a made one holds."""
+
+    def loaded(library: Path) -> Kernel:
+        functions = library_functions(
+            name,
+            library,
+            learned=op.learned,
+            folded=text.folded,
+            packed=text.packed,
+            packed_sample=text.packed_sample,
+        )
+        return Kernel(
+            name=name,
+            input_shape=op.input_shape,
+            output_shape=op.output_shape,
+            weight_shape=op.weight_shape,
+            bias_shape=op.bias_shape,
+            macs=op.macs,
+            naive_macs=op.naive_macs,
+            load=lambda _: functions,
+            dtypes=(dtype,),
+            source=text.files[f"{name}.c"],
+        )
+
+    def check(library: Path) -> None:
+        if wrong := faults(loaded(library), op):
+            raise WrongKernelError(name, wrong)
+
+    return Job(text.files, SCALARS[dtype], check), loaded
+
+
 def c_sources(op: Operator, name: str) -> dict[str, str]:
     """The portable C file and its header."""
     return emit(op, name).files
 
 
+class _Text(InspectLoader):
+    """Imports a module from the text that was emitted for it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def get_source(self, fullname: str) -> str:
+        return self.text
+
+
 def numpy_kernel(name: str, text: str) -> Kernel:
     """The kernel object of an emitted NumPy module."""
-    module = ModuleType(f"codegen.kernels.{name}")
+    spec = spec_from_loader(f"codegen.kernels.{name}", _Text(text))  # where its `.._runtime` is
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
     module.__file__ = f"<{name}.py>"  # beside which there is no record
-    module.__package__ = "codegen.kernels"  # where its `.._runtime` is
-    exec(compile(text, f"<{name}.py>", "exec"), module.__dict__)
+    spec.loader.exec_module(module)
     kernel = module.kernel
     assert isinstance(kernel, Kernel)
     return kernel
 
 
-def compile_libraries(jobs: Iterable[tuple[Sources, str]]) -> list[Path]:
-    """The libraries of (sources, scalar) jobs; those the cache lacks are built side by side."""
-    compiler = find_compiler()
-    jobs = list(jobs)
-    paths = [library_path(compiler, sources, scalar) for sources, scalar in jobs]
-    missing = {p: job for p, job in zip(paths, jobs, strict=True) if not p.exists()}
-    if missing:
-        with tempfile.TemporaryDirectory(dir=paths[0].parent) as folder:
-            _run_ninja(compiler, Path(folder), missing)
-            for path in missing:
-                publish(compiler, Path(folder, path.name), path)
-    return paths
+def compile_libraries(jobs: Iterable[Job]) -> list[Path]:
+    """The libraries of the jobs; those the cache lacks are built side by side."""
+    return libraries(find_compiler(), jobs, _run_ninja)
 
 
-def _run_ninja(compiler: Compiler, folder: Path, missing: dict[Path, tuple[Sources, str]]) -> None:
+def _run_ninja(compiler: Compiler, folder: Path, missing: Mapping[str, Job]) -> None:
     lines = ["rule cc", "  command = $line", "  description = $out"]
-    for path, (sources, scalar) in missing.items():
-        inside = folder / path.stem
+    for key, job in missing.items():
+        inside = folder / key
         inside.mkdir()
-        source = write_sources(inside, sources)
-        words = compiler.arguments(scalar, str(source), path.name)
-        line = shlex.join(words).replace("$", "$$")
-        lines += [f"build {path.name}: cc", f"  line = {line}"]
+        source = write_sources(inside, job.sources)
+        line = shlex.join(compiler.arguments(job.scalar, str(source), f"{key}.so"))
+        lines += [f"build {key}.so: cc", f"  line = {line.replace('$', '$$')}"]
     Path(folder, "build.ninja").write_text("\n".join(lines) + "\n")
-    command = [str(Path(ninja.BIN_DIR, "ninja")), "-C", str(folder), "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    seconds = SECONDS * len(missing)
+    try:
+        done = run([str(Path(ninja.BIN_DIR, "ninja")), "-C", str(folder), "--quiet"], seconds)
+    except OutOfBoundsError as error:
+        raise CompileError(str(error)) from None
     if done.returncode:
         raise CompileError(f"{compiler.command[0]} refused a kernel:\n{done.stdout}{done.stderr}")

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from derive.catalogue import Entry
 
-from ._runtime import CompileError
-from ._runtime.compiler import SCALARS
-from .build import build_sized, c_sources, compile_libraries
+from ._runtime import CompileError, WrongKernelError
+from .build import build_sized, c_job, compile_libraries
 from .exactness import integral, judged_in, mismatches
+from .targets.c import emit
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,11 @@ class Verdict:
 def prepare(entries: Sequence[Entry]) -> str | None:
     """Compile all C kernels side by side; what stands in the way, or None."""
     try:
-        compile_libraries([(c_sources(e.op, e.name), SCALARS[judged_in(e.op)]) for e in entries])
+        compile_libraries(
+            [c_job(e.op, e.name, judged_in(e.op), emit(e.op, e.name))[0] for e in entries]
+        )
+    except WrongKernelError:
+        return None  # the judge meets it again, and says which it is
     except CompileError as error:
         return str(error)
     return None
@@ -47,8 +51,11 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
         faults = {}
         for target in targets:
             dtype = judged_in(entry.op)
-            kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
-            faults[target] = tuple(mismatches(kernel, entry.op))
+            try:
+                kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
+                faults[target] = tuple(mismatches(kernel, entry.op))
+            except WrongKernelError as error:
+                faults[target] = error.functions
         yield Verdict(entry, faults)
 
 

@@ -4,16 +4,20 @@ The generator copies this folder beside the kernels, so that they run without it
 """
 
 from .arrays import LayoutError
-from .compiler import CompileError, read_sources
+from .compiler import read_sources
+from .errors import CompileError, WrongKernelError
 from .kernel import Kernel
 from .library import c_functions
 from .record import RecordError, read_record
+from .trial import Trial
 
 __all__ = [
     "CompileError",
     "Kernel",
     "LayoutError",
     "RecordError",
+    "Trial",
+    "WrongKernelError",
     "c_functions",
     "read_record",
     "read_sources",

@@ -73,7 +73,7 @@ def _loaded(name: str, op: Operator, text: CText, library: Path) -> Functions:
     load = c_functions(
         name,
         text.files,
-        lambda sources, scalar: library,
+        lambda job: library,
         learned=op.learned,
         folded=text.folded,
         packed=text.packed,

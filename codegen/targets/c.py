@@ -14,6 +14,7 @@ from codegen.lower import lower
 from codegen.nests import AxisFold, Loop, Nests
 from codegen.render import render
 from codegen.resample import resample
+from codegen.trials import trial
 from derive import Operator
 from derive.core.folding import fold
 
@@ -248,13 +249,16 @@ def folded_numbers(op: Operator) -> int:
 
 def emit_face(op: Operator, name: str) -> str:
     """The Python module beside the C file."""
-    arguments = f'"{name}", read_sources(__file__)'
+    arguments = [f'"{name}"', "read_sources(__file__)"]
     if not op.learned:
-        arguments += ", learned=False"
+        arguments.append("learned=False")
     elif folded_numbers(op):
-        arguments += f", folded={folded_numbers(op)}"
+        arguments.append(f"folded={folded_numbers(op)}")
+    arguments.append("test=lambda *made: trial.wrong(kernel, *made)")
+    lines = "".join(f"        {each},\n" for each in arguments)
     return render(
         "face.py.j2",
         docstring="\n".join(header(op, name)),
-        **kernel_object(op, name, f"c_functions({arguments})"),
+        trial=trial(op),
+        **kernel_object(op, name, f"c_functions(\n{lines}    )"),
     )

@@ -10,10 +10,7 @@ from typing import Any
 import numpy as np
 
 from . import arrays
-from .arrays import Array, LayoutError, Shape
-
-# a raw function takes arrays that have been checked: the inputs, then the one to write
-Raw = Callable[..., None]
+from .arrays import Array, LayoutError, Raw, Shape
 
 
 @dataclass(frozen=True)

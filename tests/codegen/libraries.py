@@ -137,7 +137,7 @@ def kernels_for(
         load = c_functions(
             f"op{i}",
             text.files,
-            lambda sources, scalar: made,
+            lambda job: made,
             learned=op.learned,
             folded=text.folded,
             packed=text.packed,

@@ -15,7 +15,9 @@ import pytest
 
 import derive
 from codegen import CompileError, LayoutError, LoweringError, build
-from codegen._runtime.compiler import Compiler, cache_folder, compile_library, find_compiler
+from codegen._runtime.cache import Job, compile_library
+from codegen._runtime.compiler import Compiler, find_compiler
+from codegen._runtime.folder import cache_folder
 from codegen.build import c_sources, compile_libraries
 from tests.cases import generator
 from tests.codegen.judge import Data, answer_of, of_torch
@@ -36,7 +38,9 @@ def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def files(folder: Path) -> list[Path]:
-    return sorted(folder.iterdir()) if folder.exists() else []
+    """The entries, and what should not be there: all but the locks."""
+    found = folder.iterdir() if folder.exists() else ()
+    return sorted(path for path in found if path.suffix != ".lock")
 
 
 def script(path: Path, text: str) -> Path:
@@ -114,10 +118,10 @@ def test_missing_libraries_are_built_by_one_ninja(
     run = module._run_ninja
     monkeypatch.setattr(module, "_run_ninja", lambda *a: (runs.append(len(a[2])), run(*a)))
     sources = [c_sources(derive.Conv1d(1, 1, k, input_size=9), f"k{k}") for k in range(1, 5)]
-    first = compile_libraries([(each, "float") for each in sources[:2]])
-    paths = compile_libraries([(each, "float") for each in sources])
+    first = compile_libraries([Job(each, "float") for each in sources[:2]])
+    paths = compile_libraries([Job(each, "float") for each in sources])
     assert runs == [2, 2]
-    assert files(fresh) == sorted(paths)
+    assert files(fresh) == sorted(path.parent for path in paths)
     assert paths[:2] == first
     assert compile_libraries([]) == []
 
@@ -139,7 +143,9 @@ def test_a_folder_with_any_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv("EXACTCONV_CACHE", str(tmp_path / name))
         build(OP)
         assert len(files(tmp_path / name)) == 1
-        assert compile_library(c_sources(OP, "other"), "float").parent == tmp_path / name
+        assert (
+            compile_library(Job(c_sources(OP, "other"), "float")).parent.parent == tmp_path / name
+        )
 
 
 SOURCES = {"k.c": '#include "k.h"\n', "k.h": "int k;\n"}
@@ -162,8 +168,30 @@ def test_every_part_is_in_the_key() -> None:
         replace(compiler, command=("/usr/bin/cc",)).key(SOURCES, "float"),
         replace(compiler, command=("/bin/cc", "-m32")).key(SOURCES, "float"),
         replace(compiler, version="cc 1.1").key(SOURCES, "float"),
+        replace(compiler, features=frozenset({"avx"})).key(SOURCES, "float"),
     ]
     assert len({key, *changed}) == 1 + len(changed)
+
+
+@pytest.mark.parametrize("part", ["RUNTIME", "ABI"])
+def test_the_runtime_and_the_machine_are_in_the_key(
+    monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    compiler = Compiler(("/bin/cc",), "cc 1.0", ("-O2", "-fPIC"), None)
+    before = compiler.key(SOURCES, "float")
+    monkeypatch.setattr(f"codegen._runtime.compiler.{part}", "another")
+    assert compiler.key(SOURCES, "float") != before
+
+
+def test_the_program_behind_a_link_is_in_the_key(tmp_path: Path) -> None:
+    link = tmp_path / "cc"
+    keys = set()
+    for name in ("gcc-12", "gcc-13"):
+        (tmp_path / name).touch()
+        link.unlink(missing_ok=True)
+        link.symlink_to(tmp_path / name)
+        keys.add(Compiler((str(link),), "cc", (), None).key(SOURCES, "float"))
+    assert len(keys) == 2
 
 
 def test_the_folder_of_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,7 +292,7 @@ def test_a_compiler_that_fails(
     with pytest.raises(CompileError, match=r"(?s)cc refused a kernel.*internal error: out of luck"):
         build(OP)
     with pytest.raises(CompileError, match=r"(?s)cc refused k\.c.*internal error: out of luck"):
-        compile_library(SOURCES, "float")
+        compile_library(Job(SOURCES, "float"))
     assert files(fresh) == []
 
 
@@ -275,7 +303,7 @@ def test_a_compiler_that_makes_nothing(
     with pytest.raises(CompileError, match="made no library"):
         build(OP)
     with pytest.raises(CompileError, match="made no library"):
-        compile_library(SOURCES, "float")
+        compile_library(Job(SOURCES, "float"))
     assert files(fresh) == []
 
 
@@ -297,9 +325,9 @@ def test_a_compiler_that_does_not_run(
 def test_a_kernel_that_is_refused_names_the_compiler(fresh: Path) -> None:
     bad = {"bad.c": "int f(void) { return undeclared; }\n"}
     with pytest.raises(CompileError, match=r"(?s)refused bad\.c.*undeclared"):
-        compile_library(bad, "float")
+        compile_library(Job(bad, "float"))
     with pytest.raises(CompileError, match=r"(?s)refused a kernel.*undeclared"):
-        compile_libraries([(c_sources(OP, "good"), "float"), (bad, "float")])
+        compile_libraries([Job(c_sources(OP, "good"), "float"), Job(bad, "float")])
     assert files(fresh) == []
 
 

@@ -1,0 +1,18 @@
+"""What can go wrong between a C text and a kernel that may be called."""
+
+from __future__ import annotations
+
+
+class CompileError(RuntimeError):
+    """No compiler, one that refused, or no place for a library; the message holds the remedy."""
+
+
+class WrongKernelError(CompileError):
+    """A library that did not compute what its operator is; it was not kept."""
+
+    def __init__(self, name: str, functions: list[str]) -> None:
+        self.functions = tuple(functions)
+        super().__init__(
+            f"{name} fails its test after compilation in {' and '.join(functions)}: the library "
+            "was not kept. Try another compiler: set CC"
+        )

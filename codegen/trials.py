@@ -1,0 +1,74 @@
+"""The values that the libraries of the generated package must meet before they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import lcm, prod
+
+import numpy as np
+
+from derive import Operator
+from derive.core.form import TrilinearForm
+from derive.sparse import compressed_rows
+
+from ._runtime.trial import BATCH, Trial, numbers
+from .exactness import integral
+
+SEEDS = 3
+
+
+def trial(op: Operator) -> Trial:
+    """<g, A(w) x> for the integers of each seed, from the matrix; no values where it is too large.
+
+    >>> from derive import Conv1d
+    >>> trial(Conv1d(1, 1, 3, bias=False, input_size=6))
+    Trial(values=(-98, 75, -118), longest=8, magnitude=0, terms=0)
+    """
+    positions = [prod(shape[1:]) for shape in (op.input_shape, op.output_shape)]
+    longest = max(*positions, op.nnz // min(positions) + 1)
+    form, common = _scaled(op.form)
+    largest = max((abs(s.coefficient) for axis in form.axes for s in axis.strands), default=1)
+    if BATCH * 4**3 * op.nnz * largest ** len(form.axes) * prod(op.form.weight_shape[1:]) >= 2**63:
+        return Trial((), longest)
+    sums = [_sums(form, Trial((), longest).largest, seed, op.learned) for seed in range(SEEDS)]
+    if integral(op):
+        return Trial(tuple(value for value, _ in sums), longest)
+    return Trial(
+        values=tuple(value / common for value, _ in sums),
+        longest=longest,
+        magnitude=max(-(-moduli // common) for _, moduli in sums),
+        terms=longest * BATCH + sum(axis.n_tap + 3 for axis in op.axes),
+    )
+
+
+def _sums(form: TrilinearForm, largest: int, seed: int, learned: bool) -> tuple[int, int]:
+    """<g, A(w) x>, and the same of the moduli of all factors, exactly."""
+    shapes = (BATCH, *form.input_shape), (BATCH, *form.output_shape), form.weight_shape
+    x, g, w = (numbers(shape, 4 * seed + i, largest) for i, shape in enumerate(shapes))
+    w = w if learned else np.ones_like(w)
+    x, g = (each.reshape(BATCH, -1).T for each in (x, g))
+    found = []
+    for each, *data in ((form, x, g, w), (absolute(form), abs(x), abs(g), abs(w))):
+        matrix = compressed_rows(each, data[2], 0, len(g), np.int64)
+        found.append(int((data[1] * (matrix @ data[0])).sum()))
+    return found[0], found[1]
+
+
+def _scaled(form: TrilinearForm) -> tuple[TrilinearForm, int]:
+    """The form with integers for coefficients, and how many times the form it is."""
+    axes, common = [], 1
+    for axis in form.axes:
+        times = lcm(*(s.coefficient.denominator for s in axis.strands))
+        strands = tuple(replace(s, coefficient=s.coefficient * times) for s in axis.strands)
+        axes.append(replace(axis, strands=strands))
+        common *= times
+    return replace(form, axes=tuple(axes)), common
+
+
+def absolute(form: TrilinearForm) -> TrilinearForm:
+    """The form of the absolute coefficients, which bounds what rounding can do."""
+    axes = tuple(
+        replace(a, strands=tuple(replace(s, coefficient=abs(s.coefficient)) for s in a.strands))
+        for a in form.axes
+    )
+    return replace(form, axes=axes)
