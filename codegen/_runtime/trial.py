@@ -23,7 +23,7 @@ def numbers(shape: Shape, seed: int, largest: int) -> Array:
     """Integers of -largest..largest, none of them 0, the same everywhere.
 
     >>> numbers((6,), 1, 4).tolist()
-    [4, 1, -1, 3, -3, -2]
+    [-3, -4, 2, 2, -4, 4]
     """
     at = np.arange(prod(shape), dtype=np.uint64) + np.uint64(seed * 0x9E3779B9)
     mixed = at * np.uint64(0x9E3779B97F4A7C15)
