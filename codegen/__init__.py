@@ -4,6 +4,7 @@ from ._runtime import CompileError, Kernel, LayoutError
 from .build import build
 from .errors import LoweringError
 from .exact_vectors import Vectors, vectors
+from .indices import IndexSafety, index_safety
 from .judge import Certificate, Counterexample, certify
 from .prime_field import Identity, identity
 
@@ -12,6 +13,7 @@ __all__ = [
     "CompileError",
     "Counterexample",
     "Identity",
+    "IndexSafety",
     "Kernel",
     "LayoutError",
     "LoweringError",
@@ -19,5 +21,6 @@ __all__ = [
     "build",
     "certify",
     "identity",
+    "index_safety",
     "vectors",
 ]

@@ -11,10 +11,10 @@ from derive.files import is_ours, refuse_others, write_whole
 from ._runtime import CompileError
 from ._runtime.compiler import find_compiler
 from ._runtime.record import SUFFIX
-from .build import c_sources
 from .emit import emit_face, emit_numpy
 from .prime_field.library import cxx_compiler
 from .record import record, written
+from .targets.c import emit
 from .targets.selftest import emit_selftest
 
 RUNTIME = Path(__file__).parent / "_runtime"
@@ -43,16 +43,18 @@ PACKAGES = {
 def entry_files(entry: Entry) -> Iterator[tuple[str, str]]:
     """(path, text) of the files of one operator."""
     name, op = entry.name, entry.op
+    text = emit(op, name)
     texts = {
         "numpy": {f"{name}.py": emit_numpy(op, name)},
-        "c": {f"{name}.py": emit_face(op, name), **c_sources(op, name)},
+        "c": {f"{name}.py": emit_face(op, name), **text.files},
     }
     if (selftest := emit_selftest(op, name)) is not None:
         texts["c"][f"selftest/{name}.c"] = selftest
     for target, files in texts.items():
-        for file, text in files.items():
-            yield f"{target}/{file}", text
-        yield f"{target}/{name}{SUFFIX}", written(record(op, target, files))
+        for file, content in files.items():
+            yield f"{target}/{file}", content
+        found = record(op, name, files, text if target == "c" else None)
+        yield f"{target}/{name}{SUFFIX}", written(found)
     yield latex_file(entry)
 
 

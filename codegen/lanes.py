@@ -163,7 +163,9 @@ def _sweeps(
             [run.advance * q for run, q in zip(runs, firsts, strict=True)],
             [run.advance * step for run, step in zip(runs, steps, strict=True)],
         )
-        yield Sweep(loops, y.within(loops), x.within(loops), height, _calls(form, runs, lanes))
+        calls = _calls(form, runs, lanes)
+        x = x if calls else Affine.of(0)  # rows that read nothing may lie beyond the input
+        yield Sweep(loops, y.within(loops), x.within(loops), height, calls)
 
 
 def _calls(form: TrilinearForm, runs: Sequence[Run], lanes: int) -> tuple[tuple[int, ...], ...]:

@@ -64,6 +64,9 @@ def test_the_hashes_are_those_of_the_texts(path: Path) -> None:
         assert sha256((path.parent / file).read_bytes()) == digest
     assert record["claims"]["integers"]["differs"] == []
     assert ("identity" in record["claims"]) == (path.parent.name == "c")
+    if path.parent.name == "c":
+        assert record["claims"]["indices"]["problems"] == []
+        assert record["claims"]["indices"]["accesses"] > 0
 
 
 def imported(folder: Path, name: str) -> Any:
@@ -183,6 +186,21 @@ def test_without_a_cxx_compiler_what_was_claimed_stays(
         assert not record.exists()
     finally:
         library.cxx_compiler.cache_clear()
+
+
+@needs_compiler
+def test_a_text_that_leaves_its_arrays_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue, out = tmp_path / "one.toml", tmp_path / "out"
+    catalogue.write_text(CATALOGUE)
+    wrong = codegen.IndexSafety(("forward",), 3, 9, ("forward: x[9] reaches 9..9 of x",))
+    monkeypatch.setattr("codegen.record.index_safety", lambda op, text, name: wrong)
+    found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
+    assert found.exit_code == 1
+    assert "one.c: forward: x[9] reaches 9..9 of x" in found.output
+    assert "0 of 1 C texts proven to stay in their arrays" in found.output
+    assert not out.exists()
 
 
 @needs_compiler
