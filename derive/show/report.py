@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from derive import derivations, proofs
 from derive.catalogue import Entry
 from derive.core.sizes import convolution_size
-from derive.study.checkerboard import checkerboard
+from derive.explaining import explain
 
 from .page import Block, Derived, Heading, Listing, Page, Paragraph, Table, operator_blocks
 
+SAID = ("Shapes", "Work")  # by the tables above them
 INTRODUCTION = (
     "Along an axis, output position y, kernel tap t and input position x belong together when ",
     convolution_size().steps[0].statement,
@@ -61,5 +62,7 @@ def _section(entry: Entry) -> Iterator[Block]:
     yield Heading(entry.name, 2)
     yield Paragraph((repr(entry.op),))
     yield from operator_blocks(entry.op, steps=True, picture=True)
-    yield Heading("Checkerboards", 3)
-    yield Listing(tuple(str(checkerboard(entry.op)).splitlines()))
+    for section in explain(entry.op).sections:
+        if section.title not in SAID:
+            yield Heading(section.title, 3)
+            yield Listing(section.sentences)
