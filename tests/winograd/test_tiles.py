@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -21,6 +22,7 @@ from derive.winograd import (
     fast_axis,
     fast_tile,
     growth,
+    phases,
     summed,
 )
 from tests.cases import generator
@@ -184,6 +186,23 @@ def up(kind: str, factor: int, k: int = 3) -> ChainRule:
 def test_products(rule: AxisRule, m: int, products: int, input_rows: int) -> None:
     tile = fast_axis(rule, m)
     assert (tile.products, len(tile.algorithm.input_rows)) == (products, input_rows)
+
+
+def test_of_equal_counts_the_least_growth() -> None:
+    """F(4, 3) of linear x2 takes as many products from either phase, and with points in pairs."""
+    assert growth(fast_axis(up("linear", 2), 4).algorithm) == Fraction(50, 9)
+
+
+def test_a_wrong_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = phases.phase_tile
+
+    def shifted(interior: Interior, m: int, points: Sequence[Fraction]) -> Tile:
+        tile = honest(interior, m, points)
+        return replace(tile, outputs=tuple(y + 1 for y in tile.outputs))
+
+    monkeypatch.setattr(phases, "phase_tile", shifted)
+    with pytest.raises(AssertionError, match="the algorithm has"):
+        fast_axis(conv(3), 2)
 
 
 def test_windows() -> None:
