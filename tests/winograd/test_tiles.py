@@ -196,11 +196,11 @@ def test_of_equal_counts_the_least_growth() -> None:
 def test_a_wrong_tile_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     honest = phases.phase_tile
 
-    def shifted(interior: Interior, m: int, points: Sequence[Fraction]) -> Tile:
+    def reversed_(interior: Interior, m: int, points: Sequence[Fraction]) -> Tile:
         tile = honest(interior, m, points)
-        return replace(tile, outputs=tuple(y + 1 for y in tile.outputs))
+        return replace(tile, outputs=tile.outputs[::-1])
 
-    monkeypatch.setattr(phases, "phase_tile", shifted)
+    monkeypatch.setattr(phases, "phase_tile", reversed_)
     with pytest.raises(AssertionError, match="the algorithm has"):
         fast_axis(conv(3), 2)
 
