@@ -58,7 +58,7 @@ def build(
     if isinstance(op, Layer) and op.sizes is None:
         return FreeKernel(op, lambda layer: build_sized(layer, target, dtype, name))
     if isinstance(op, Composite):
-        return ChainKernel([build_sized(part, target, dtype) for part in op.parts])
+        return ChainKernel([build_sized(part, target, dtype) for part in op.parts], op.parts)
     if not isinstance(op, Operator):
         raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
     return build_sized(op, target, dtype, name)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from derive import Operator
+
 from ._runtime import Kernel, LayoutError
+from .chain_bound import after_part, of_bias, of_weight
 
 
 class ChainKernel:
@@ -24,8 +29,8 @@ class ChainKernel:
     [[[[4, 6]]], [[[3, 5]]]]
     """
 
-    def __init__(self, parts: Sequence[Kernel]) -> None:
-        self.parts = tuple(parts)
+    def __init__(self, parts: Sequence[Kernel], ops: Sequence[Operator]) -> None:
+        self.parts, self.ops = tuple(parts), tuple(ops)
         self.macs = sum(part.macs for part in self.parts)
         self.naive_macs = sum(part.naive_macs for part in self.parts)
 
@@ -59,7 +64,56 @@ class ChainKernel:
             part.bias_gradient(grad) for part, grad in zip(self.parts, gradients, strict=False)
         )
 
-    def _inputs(self, x: Any, weight: Any, bias: Any, out: Any = None) -> list[Any]:
+    @property
+    def certificate(self) -> tuple[Mapping[str, Any], ...]:
+        """The records of the parts, outermost first."""
+        return tuple(part.certificate for part in self.parts)
+
+    def error_bound(self, *arguments: Any, direction: str = "forward") -> Any:
+        """The most by which each number of a result may differ from exact arithmetic.
+
+        The arguments are those of the function called ``direction``, in their order; the bound has
+        the shape of its result, in float64, or is a tuple where the result is one.
+        """
+        if direction == "forward":
+            return self._input_errors(*arguments)[0]
+        if direction == "input_gradient":
+            return self._gradient_errors(*arguments)[-1]
+        if direction == "bias_gradient":
+            gradients, off = self._gradients(*arguments), self._gradient_errors(*arguments)
+            values = zip(self.ops, self.parts, gradients, off, strict=False)
+            return tuple(of_bias(*each) for each in values)
+        if direction != "weight_gradient":
+            raise ValueError(f"direction = {direction!r}: allowed is the name of a function")
+        x, grad_output, weight, *bias = arguments
+        inputs = self._inputs(x, weight, *bias)[1:]
+        gradients = self._gradients(grad_output, weight)
+        errors = (
+            self._input_errors(x, weight, *bias)[1:],
+            self._gradient_errors(grad_output, weight),
+        )
+        parts = zip(self.ops, self.parts, inputs, gradients, *errors, strict=False)
+        return tuple(of_weight(*each) for each in parts)
+
+    def _input_errors(self, x: Any, weight: Any, bias: Any = None) -> list[Any]:
+        """How wrong each of ``_inputs`` may be."""
+        values, weights = self._inputs(x, weight, bias), self._each("weight", weight)
+        biases = [None] * len(self.parts) if bias is None else self._each("bias", bias)
+        errors = [np.zeros(np.shape(x))]
+        for i in reversed(range(len(self.parts))):
+            given = (values[i + 1], weights[i], biases[i])
+            errors.insert(0, after_part(self.ops[i], self.parts[i], "forward", given, errors[0]))
+        return errors
+
+    def _gradient_errors(self, grad_output: Any, weight: Any) -> list[Any]:
+        """How wrong each of ``_gradients`` may be."""
+        values, errors = self._gradients(grad_output, weight), [np.zeros(np.shape(grad_output))]
+        for i, w in enumerate(self._each("weight", weight)):
+            given, part = (values[i], w), self.parts[i]
+            errors.append(after_part(self.ops[i], part, "input_gradient", given, errors[-1]))
+        return errors
+
+    def _inputs(self, x: Any, weight: Any, bias: Any = None, out: Any = None) -> list[Any]:
         """The output of the chain, then the input of each part, outermost first."""
         weights = self._each("weight", weight)
         biases = [None] * len(self.parts) if bias is None else self._each("bias", bias)

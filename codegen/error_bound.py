@@ -58,6 +58,24 @@ def error_bound(op: Operator, direction: str, inputs: Sequence[Array], dtype: st
     return np.nextafter(bound, inf)
 
 
+def carried(op: Operator, direction: str, inputs: Sequence[Array]) -> Bound:
+    """How far errors reach: the result with absolute coefficients, rounded up, of inputs >= 0.
+
+    The inputs are those of the direction without a bias; the first may be an error of what a
+    function is given. Where one of them is all zero, so is the result.
+    """
+    terms = roundings(op, direction, "float64", len(inputs[0])).terms
+    form = _absolute(op.form)
+    own = _up(1 + gamma(_passed(op, terms), "float64"))
+    smallest = float(np.finfo(np.float64).smallest_subnormal)
+    underflow = 2 * smallest * (terms + 3) * _up(_largest_factor(form))
+    with np.errstate(over="ignore", invalid="ignore"):
+        reached = _magnitude(form, direction, [np.asarray(e, np.float64) for e in inputs])
+        if not all(np.any(each) for each in inputs):
+            return reached
+        return np.nextafter(own * reached + underflow, inf)
+
+
 def _magnitude(form: TrilinearForm, direction: str, inputs: Sequence[Array]) -> Bound:
     """The result with absolute values for all data; ``form`` has absolute coefficients."""
     if direction == "bias_gradient":

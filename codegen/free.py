@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 from derive.core.rules import AxisRule
 from derive.layers import Layer
@@ -83,6 +83,27 @@ class FreeKernel:
     ) -> Any:
         """The bias gradient; ``input_size`` as for the input gradient."""
         return self._giving(grad_output, input_size).bias_gradient(grad_output, out)
+
+    def error_bound(
+        self,
+        first: Any,
+        second: Any = None,
+        bias: Any = None,
+        *,
+        direction: str = "forward",
+        input_size: Sizes | None = None,
+    ) -> Any:
+        """As that of ``Kernel``; ``input_size`` as for the function called ``direction``."""
+        of_x = direction in ("forward", "weight_gradient")
+        kernel = self._of(first) if of_x else self._giving(first, input_size)
+        return kernel.error_bound(first, second, bias, direction=direction)
+
+    @property
+    def certificate(self) -> NoReturn:
+        """LayoutError: each size has a text and a record of its own."""
+        raise LayoutError(
+            "certificate: there is one for each size; at(input_size).certificate is that of a size"
+        )
 
     def _giving(self, grad_output: Any, input_size: Sizes | None) -> Kernel:
         if input_size is not None:
