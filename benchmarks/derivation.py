@@ -6,7 +6,7 @@ from statistics import median
 from time import perf_counter
 
 import codegen
-from codegen.build import c_sources
+from codegen.builder import c_sources
 from derive.catalogue import read_catalogue
 from derive.core.rules import AdjointRule, AxisRule, ConvolutionRule, TransposedRule
 

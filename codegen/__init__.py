@@ -1,12 +1,35 @@
 """Exact operators as specialised kernels: lowered once, emitted as NumPy and C, built, checked."""
 
-from ._runtime import CompileError, Kernel, LayoutError
-from .build import build
-from .errors import LoweringError
-from .exact_vectors import Vectors, vectors
-from .indices import IndexSafety, index_safety
-from .judge import Certificate, Counterexample, certify
-from .prime_field import Identity, identity
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._runtime import CompileError, Kernel, LayoutError, WrongKernelError
+    from .builder import build
+    from .errors import LoweringError
+    from .exact_vectors import Vectors, vectors
+    from .indices import IndexSafety, index_safety
+    from .judge import Certificate, Counterexample, certify
+    from .prime_field import Identity, identity
+
+# where each name lives; imported when it is first used, so that a command line starts at once
+_HOMES = {
+    "Certificate": "judge",
+    "CompileError": "_runtime",
+    "Counterexample": "judge",
+    "Identity": "prime_field",
+    "IndexSafety": "indices",
+    "Kernel": "_runtime",
+    "LayoutError": "_runtime",
+    "LoweringError": "errors",
+    "Vectors": "exact_vectors",
+    "WrongKernelError": "_runtime",
+    "build": "builder",
+    "certify": "judge",
+    "identity": "prime_field",
+    "index_safety": "indices",
+    "vectors": "exact_vectors",
+}
 
 __all__ = [
     "Certificate",
@@ -18,9 +41,22 @@ __all__ = [
     "LayoutError",
     "LoweringError",
     "Vectors",
+    "WrongKernelError",
     "build",
     "certify",
     "identity",
     "index_safety",
     "vectors",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

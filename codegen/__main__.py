@@ -1,17 +1,19 @@
-"""Command line: ``python -m codegen generate`` and ``python -m codegen verify``."""
+"""Command line: ``python -m codegen``. Exit code 0, 1 where something differs, 2 for bad input."""
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from .voice import PROGRAM, Commands, Voice, repeat, speaking
+
 if TYPE_CHECKING:
     from derive.catalogue import Entry
+
+    from .report import Checks
 
 CATALOGUE = click.argument(
     "catalogue",
@@ -27,7 +29,7 @@ OUT = click.option(
 )
 
 
-@click.group()
+@click.group(cls=Commands)
 @click.version_option(package_name="exactconv")
 def main() -> None:
     """Emit kernels for the operators of a catalogue, and check them."""
@@ -37,46 +39,62 @@ def main() -> None:
 @CATALOGUE
 @OUT
 @click.option("--dry-run", is_flag=True, help="Say what would change, write nothing.")
-def generate(catalogue: Path, out: Path, dry_run: bool) -> None:
+@speaking
+def generate(catalogue: Path, out: Path, dry_run: bool, voice: Voice) -> None:
     """Write the kernels of CATALOGUE, build them, and compare each with its matrix."""
     from .generate import check_ways, compilers_lack, differences, without_new_claims, write
+    from .report import checked
 
-    entries, files = _emitted(catalogue)
+    entries = _entries(catalogue)
+    files = _files(entries, voice)
     if dry_run:
         files = without_new_claims(out, files) if compilers_lack() else files
-        click.echo("\n".join(differences(out, files)) or "nothing would change")
+        changed = differences(out, files)
+        voice.say("\n".join(changed) or "nothing would change")
+        voice.data({"command": "generate", "would_change": changed})
         return
-    try:
-        check_ways(out, files)
-        right, complete = _checked(entries, files)
-        if not right:
-            click.echo("nothing was written", err=True)
-            sys.exit(1)
-        made = files if complete else without_new_claims(out, files)
+    check_ways(out, files)
+    checks = checked(entries, files, voice.bar)
+    _report(checks, catalogue, out, voice)
+    made = files if checks.complete else without_new_claims(out, files)
+    if checks.right:
         write(out, made)
-    except OSError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    click.echo(f"{len(entries)} operators, {len(made)} files in {out}/")
-    if len(made) < len(files):
-        click.echo(f"{len(files) - len(made)} records of C kernels were not written", err=True)
+        voice.say(f"{len(entries)} operators, {len(made)} files in {out}/")
+        if len(made) < len(files):
+            voice.warn(f"{len(files) - len(made)} records of C kernels were not written")
+    else:
+        voice.warn("nothing was written")
+    written = len(made) if checks.right else 0
+    voice.data({"command": "generate", **_facts(checks), "written": written})
+    sys.exit(0 if checks.right else 1)
 
 
 @main.command()
 @CATALOGUE
 @OUT
-def verify(catalogue: Path, out: Path) -> None:
+@click.option("--only", multiple=True, metavar="NAME", help="Check this operator; may be repeated.")
+@speaking
+def verify(catalogue: Path, out: Path, only: tuple[str, ...], voice: Voice) -> None:
     """Check that the package is what CATALOGUE says, byte for byte, and its kernels exact."""
-    from .generate import differences, without_new_claims
+    from .generate import differences, entry_files, without_new_claims
+    from .report import checked
 
-    entries, files = _emitted(catalogue)
-    right, complete = _checked(entries, files)
-    changed = differences(out, files if complete else without_new_claims(out, files))
+    entries = _entries(catalogue, only)
+    files = _files(entries, voice)
+    checks = checked(entries, files, voice.bar)
+    _report(checks, catalogue, out, voice)
+    changed = differences(out, files if checks.complete else without_new_claims(out, files))
+    if only:
+        changed = sorted(files.keys() & changed)
+    owners = {path: entry.name for entry in entries for path, _ in entry_files(entry)}
     for path in changed:
-        click.echo(f"differs: {out / path}", err=True)
+        voice.warn(f"differs: {out / path}")
+    for name in sorted({owners[path] for path in changed if path in owners}):
+        voice.warn(repeat("verify", catalogue, "--out", out, "--only", name))
     if changed:
-        click.echo(f"{len(changed)} files differ; `make generate` writes them anew", err=True)
-    sys.exit(0 if right and not changed else 1)
+        voice.warn(f"{len(changed)} files differ; `make generate` writes them anew")
+    voice.data({"command": "verify", **_facts(checks), "differ": changed})
+    sys.exit(0 if checks.right and not changed else 1)
 
 
 @main.command()
@@ -92,104 +110,112 @@ def verify(catalogue: Path, out: Path) -> None:
 @click.option("--batch", type=click.IntRange(1), default=2, show_default=True)
 def vectors(catalogue: Path, name: str, out: Path, seed: int, batch: int) -> None:
     """Write exact test vectors of the operator NAME of CATALOGUE, for tests on any target."""
-    from derive.catalogue import CatalogueError, read_catalogue
-
-    from .errors import LoweringError
     from .exact_vectors import vectors as exact_vectors
     from .exact_vectors import write
 
-    try:
-        entries = {entry.name: entry.op for entry in read_catalogue(catalogue)}
-        if name not in entries:
-            raise CatalogueError(f"name = {name!r}: allowed is one of {', '.join(entries)}")
-        write(exact_vectors(entries[name], name, seed=seed, batch=batch), out)
-    except (CatalogueError, LoweringError, OSError, ValueError) as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
+    (entry,) = _entries(catalogue, [name])
+    write(exact_vectors(entry.op, name, seed=seed, batch=batch), out)
     click.echo(f"vectors of {name} in {out}")
 
 
-def _emitted(catalogue: Path) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """The entries and the files of the package; exit code 2 for a catalogue that is wrong."""
+@main.command()
+@speaking
+def doctor(voice: Voice) -> None:
+    """Say what there is to build with, and what is wrong with it."""
+    from .doctor import facts, troubles
+
+    found = facts()
+    width = max(map(len, found))
+    for what, value in found.items():
+        voice.say(f"{what:<{width}}  {value}")
+    wrong = troubles(found)
+    for each in wrong:
+        voice.warn(each)
+    voice.data({"command": "doctor", "facts": found, "troubles": wrong})
+    sys.exit(1 if wrong else 0)
+
+
+@main.group()
+def cache() -> None:
+    """Look into the cache of compiled kernels."""
+
+
+@cache.command("ls")
+@speaking
+def list_entries(voice: Voice) -> None:
+    """Say what is kept."""
+    from .stored import stored
+
+    found = stored()
+    for each in found:
+        voice.say(each.words())
+    voice.say(f"{len(found)} libraries, {sum(each.size for each in found):,} bytes")
+    voice.data({"command": "cache ls", "entries": [each.facts() for each in found]})
+
+
+@cache.command("verify")
+@speaking
+def verify_entries(voice: Voice) -> None:
+    """Check each library against its manifest; those that are damaged are made anew when used."""
+    from .stored import stored
+
+    found = stored()
+    damaged = [each.key for each in found if not each.sound]
+    for key in damaged:
+        voice.warn(f"damaged: {key}")
+    if damaged:
+        voice.warn(repeat("cache", "verify"))
+    voice.say(f"{len(found) - len(damaged)} of {len(found)} libraries are sound")
+    voice.data({"command": "cache verify", "entries": len(found), "damaged": damaged})
+    sys.exit(1 if damaged else 0)
+
+
+@cache.command("clear")
+@speaking
+def clear_entries(voice: Voice) -> None:
+    """Remove all that the cache holds, and nothing that it did not make."""
+    from .stored import clear
+
+    removed = clear()
+    voice.say(f"{removed} libraries removed")
+    voice.data({"command": "cache clear", "removed": removed})
+
+
+def _entries(catalogue: Path, only: tuple[str, ...] | list[str] = ()) -> tuple[Entry, ...]:
+    """The entries of a catalogue, or those of some names."""
     from derive.catalogue import CatalogueError, read_catalogue
 
+    entries = {entry.name: entry for entry in read_catalogue(catalogue)}
+    for name in only:
+        if name not in entries:
+            raise CatalogueError(f"name = {name!r}: allowed is one of {', '.join(entries)}")
+    return tuple(entry for name, entry in entries.items() if not only or name in only)
+
+
+def _files(entries: tuple[Entry, ...], voice: Voice) -> dict[str, str]:
+    """path -> text of the package."""
     from .generate import entry_files, package_files
 
-    try:
-        entries = read_catalogue(catalogue)
-    except CatalogueError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(2)
-    files = dict(package_files())
-    with click.progressbar(entries, label="emit   ", file=sys.stderr) as bar:
-        for entry in bar:
-            files.update(entry_files(entry))
-    return entries, files
+    made = voice.bar((dict(entry_files(entry)) for entry in entries), len(entries), "emit   ")
+    return dict(package_files()) | {path: text for files in made for path, text in files.items()}
 
 
-def _checked(entries: Sequence[Entry], files: Mapping[str, str]) -> tuple[bool, bool]:
-    """Make every check that records claim; whether none failed, and whether none was left out."""
-    safe = _safe(entries, files)
-    identified = _identified(entries)
-    exact, built = _judged(entries)
-    return safe and exact and identified is not False, built and identified is not None
+def _report(checks: Checks, catalogue: Path, out: Path, voice: Voice) -> None:
+    """The checks in words, and how to repeat each that failed."""
+    from .report import summary
+
+    voice.say(summary(checks))
+    for each in checks.obstacles:
+        voice.warn(each)
+    for name, faults in checks.wrong().items():
+        voice.warn(f"{name} is wrong: {', '.join(faults)}")
+        voice.warn(repeat("verify", catalogue, "--out", out, "--only", name))
 
 
-def _safe(entries: Sequence[Entry], files: Mapping[str, str]) -> bool:
-    """Whether the records just made say that all indices of the C texts were proven."""
-    from ._runtime.record import SUFFIX
-
-    claims = [json.loads(files[f"c/{e.name}{SUFFIX}"])["claims"]["indices"] for e in entries]
-    for entry, claim in zip(entries, claims, strict=True):
-        for problem in claim["problems"]:
-            click.echo(f"{entry.name}.c: {problem}", err=True)
-    safe = sum(not claim["problems"] for claim in claims)
-    accesses = sum(claim["accesses"] for claim in claims)
-    click.echo(
-        f"{safe} of {len(claims)} C texts proven to stay in their arrays, {accesses:,} accesses"
-    )
-    return safe == len(claims)
-
-
-def _judged(entries: Sequence[Entry]) -> tuple[bool, bool]:
-    """Build, compare and tabulate all kernels; whether all are exact, and whether C was built."""
-    from .report import judge, prepare, table
-
-    obstacle = prepare(entries)
-    targets = ("numpy", "c") if obstacle is None else ("numpy",)
-    with click.progressbar(
-        judge(entries, targets), length=len(entries), label="compare", file=sys.stderr
-    ) as bar:
-        verdicts = list(bar)
-    click.echo(table(verdicts))
-    if obstacle is not None:
-        click.echo(f"C kernels were not built: {obstacle}", err=True)
-    exact = sum(verdict.exact for verdict in verdicts)
-    click.echo(f"{exact} of {len(verdicts)} operators are their matrix in {' and '.join(targets)}")
-    return exact == len(verdicts), obstacle is None
-
-
-def _identified(entries: Sequence[Entry]) -> bool | None:
-    """Compute all C texts over the prime field: is each its operator? None if that cannot be."""
-    from ._runtime import CompileError
-    from .prime_field import identities
-    from .targets.c import emit
-
-    try:
-        found = identities([(e.name, e.op, emit(e.op, e.name)) for e in entries])
-    except CompileError as error:
-        click.echo(f"The identity test was not made: {error}", err=True)
-        return None
-    for entry, each in zip(entries, found, strict=True):
-        if not each.holds:
-            click.echo(f"{entry.name}.c differs over Z_p: {' '.join(each.differs)}", err=True)
-    holds = sum(each.holds for each in found)
-    click.echo(
-        f"{holds} of {len(found)} C texts are their operator over Z_p, p = 2**61 - 1; "
-        f"error probability of each {found[0].probability}"
-    )
-    return holds == len(found)
+def _facts(checks: Checks) -> dict[str, object]:
+    names = [verdict.entry.name for verdict in checks.verdicts]
+    return {"operators": names, "wrong": checks.wrong(), "not_checked": list(checks.obstacles)}
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m codegen")
+    main(prog_name=PROGRAM)

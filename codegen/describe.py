@@ -6,8 +6,7 @@ import hashlib
 import re
 
 from derive import Operator
-
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+from derive.names import is_identifier
 
 
 def default_name(op: Operator) -> str:
@@ -26,7 +25,7 @@ def header(op: Operator, name: str) -> list[str]:
 
     ValueError unless ``name`` is an identifier: it becomes names in the text, and file names.
     """
-    if not isinstance(name, str) or not NAME.fullmatch(name):
+    if not is_identifier(name):
         raise ValueError(f"name = {name!r}: allowed is a C identifier of at most 63 characters")
     cost = f"{op.macs:,} multiply-adds a sample, {op.naive_macs:,} with every tap at every output"
     return [

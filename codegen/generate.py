@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from derive.catalogue import Entry, latex_file
 from derive.files import is_ours, refuse_others, write_whole
@@ -84,9 +84,20 @@ def write(out: Path, files: Mapping[str, str]) -> None:
 
 
 def check_ways(out: Path, paths: Iterable[str]) -> None:
-    """FileExistsError where a file that is not ours is in the way."""
+    """FileExistsError where a file that is not ours, or a link, is in the way."""
     for path in paths:
+        if link := _link(out, path):
+            raise FileExistsError(f"{link} is a symbolic link and is in the way; move it")
         refuse_others(out / path)
+
+
+def _link(out: Path, path: str) -> Path | None:
+    """The symbolic link below ``out`` that a path leads through or to: it may lead anywhere."""
+    below = PurePosixPath(path)
+    if below.is_absolute() or ".." in below.parts:
+        raise ValueError(f"{path} is not below the output folder")
+    parts = [out / part for part in (below, *below.parents)][:-1]
+    return next((part for part in parts if part.is_symlink()), None)
 
 
 def compilers_lack() -> str | None:
@@ -127,5 +138,5 @@ def ours(out: Path) -> set[str]:
         path.relative_to(out).as_posix()
         for pattern in OURS
         for path in out.glob(pattern)
-        if is_ours(path)
+        if is_ours(path) and not _link(out, path.relative_to(out).as_posix())
     }

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from derive.catalogue import Entry
 
 from ._runtime import CompileError, WrongKernelError
-from .build import build_sized, c_job, compile_libraries
+from ._runtime.record import SUFFIX
+from .builder import build_sized, c_job, compile_libraries
 from .exactness import integral, judged_in, mismatches
+from .prime_field import Identity, identities
 from .targets.c import emit
 
 
@@ -30,6 +34,58 @@ class Verdict:
             f"{target} {right if not wrong else 'WRONG: ' + ' '.join(wrong)}"
             for target, wrong in self.faults.items()
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """All that was checked of a catalogue, and what could not be."""
+
+    verdicts: tuple[Verdict, ...]
+    identities: tuple[Identity, ...] | None  # None where there is no C++ compiler
+    indices: tuple[Mapping[str, Any], ...]  # the claims of the records
+    obstacles: tuple[str, ...]
+
+    @property
+    def right(self) -> bool:
+        """Whether no check failed."""
+        return not self.wrong()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no check was left out."""
+        return not self.obstacles
+
+    def wrong(self) -> dict[str, list[str]]:
+        """operator -> its functions that are wrong, each with its target."""
+        found: dict[str, list[str]] = {}
+        for verdict in self.verdicts:
+            faults = [f"{t} {each}" for t, some in verdict.faults.items() for each in some]
+            found[verdict.entry.name] = faults
+        for verdict, identity in zip(self.verdicts, self.identities or (), strict=False):
+            found[verdict.entry.name] += [f"Z_p {each}" for each in identity.differs]
+        for verdict, claim in zip(self.verdicts, self.indices, strict=True):
+            found[verdict.entry.name] += claim["problems"]
+        return {name: faults for name, faults in found.items() if faults}
+
+
+def checked(
+    entries: Sequence[Entry],
+    files: Mapping[str, str],
+    bar: Callable[[Iterable[Verdict], int, str], list[Verdict]],
+) -> Checks:
+    """Make every check that the records in ``files`` claim; ``bar`` shows how far it is."""
+    obstacles, found = [], None
+    try:
+        found = identities([(e.name, e.op, emit(e.op, e.name)) for e in entries])
+    except CompileError as error:
+        obstacles.append(f"The identity test was not made: {error}")
+    if obstacle := prepare(entries):
+        obstacles.append(f"C kernels were not built: {obstacle}")
+    targets = ("numpy",) if obstacle else ("numpy", "c")
+    verdicts = bar(judge(entries, targets), len(entries), "compare")
+    claims = (json.loads(files[f"c/{e.name}{SUFFIX}"])["claims"]["indices"] for e in entries)
+    same = None if found is None else tuple(found)
+    return Checks(tuple(verdicts), same, tuple(claims), tuple(obstacles))
 
 
 def prepare(entries: Sequence[Entry]) -> str | None:
@@ -57,6 +113,27 @@ def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]
             except WrongKernelError as error:
                 faults[target] = error.functions
         yield Verdict(entry, faults)
+
+
+def summary(checks: Checks) -> str:
+    """The table and what it adds up to."""
+    safe = sum(not claim["problems"] for claim in checks.indices)
+    accesses = sum(claim["accesses"] for claim in checks.indices)
+    lines = [
+        table(checks.verdicts),
+        f"{safe} of {len(checks.indices)} C texts proven to stay in their arrays, "
+        f"{accesses:,} accesses",
+    ]
+    if checks.identities:
+        holds = sum(each.holds for each in checks.identities)
+        lines.append(
+            f"{holds} of {len(checks.identities)} C texts are their operator over Z_p, "
+            f"p = 2**61 - 1; error probability of each {checks.identities[0].probability}"
+        )
+    exact = sum(verdict.exact for verdict in checks.verdicts)
+    targets = " and ".join(checks.verdicts[0].faults)
+    lines.append(f"{exact} of {len(checks.verdicts)} operators are their matrix in {targets}")
+    return "\n".join(lines)
 
 
 def table(verdicts: Sequence[Verdict]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import inspect
-import keyword
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from typing import Any
 import derive
 from derive import Operator
 from derive.layers import Layer
+from derive.names import is_identifier
 
 LAYERS: Mapping[str, type[Layer]] = {
     cls.__name__: cls
@@ -30,11 +30,6 @@ LAYERS: Mapping[str, type[Layer]] = {
     )
 }
 NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-C_KEYWORD = re.compile(
-    "auto|break|case|char|const|continue|default|do|double|else|enum|extern|float|for|goto|if|"
-    "inline|int|long|register|restrict|return|short|signed|sizeof|static|struct|switch|typedef|"
-    "union|unsigned|void|volatile|while"
-)
 
 
 class CatalogueError(ValueError):
@@ -110,8 +105,7 @@ def _layer(table: Mapping[str, Any]) -> Layer:
 
 
 def _name_problems(name: Any) -> Iterator[str]:
-    reserved = keyword.iskeyword(str(name)) or C_KEYWORD.fullmatch(str(name))
-    if not isinstance(name, str) or not NAME.fullmatch(name) or reserved:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or not is_identifier(name):
         yield f"name = {name!r}: allowed is a lower-case C identifier of at most 63 characters"
 
 

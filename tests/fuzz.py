@@ -27,7 +27,7 @@ from numpy.random import Generator
 
 from codegen import lane_gradient
 from codegen._runtime.machine import Machine, candidates
-from codegen.build import numpy_kernel
+from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from codegen.exactness import integral, mismatches
 from codegen.targets import c

@@ -70,7 +70,7 @@ def _world(root: Path) -> dict[str, Any]:
         "codegen.targets.c",
         "codegen.lane_gradient",
         "codegen._runtime.machine",
-        "codegen.build",
+        "codegen.builder",
         "codegen.emit",
         "tests.codegen.program",
     )
@@ -82,7 +82,7 @@ def _results(world: Mapping[str, Any], samples: list[Any]) -> list[str]:
     wrong = []
     for i, sample in enumerate(samples):
         text = world["codegen.emit"].emit_numpy(sample.op, "k")
-        kernel = world["codegen.build"].numpy_kernel("k", text)
+        kernel = world["codegen.builder"].numpy_kernel("k", text)
         x, g, w, b = (sample.inputs.get(name) for name in "xgwb")
         calls = {"forward": (x, w, b), "input_gradient": (g, w), "weight_gradient": (x, g)}
         for direction, arguments in calls.items():

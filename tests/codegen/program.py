@@ -18,7 +18,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from codegen._runtime.compiler import SCALARS
-from codegen.build import numpy_kernel
+from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from codegen.exactness import mismatches
 from codegen.targets.c import CText

@@ -18,12 +18,12 @@ from codegen import CompileError, LayoutError, LoweringError, build
 from codegen._runtime.cache import Job, compile_library
 from codegen._runtime.compiler import Compiler, find_compiler
 from codegen._runtime.folder import cache_folder
-from codegen.build import c_sources, compile_libraries
+from codegen.builder import c_sources, compile_libraries
 from tests.cases import generator
 from tests.codegen.judge import Data, answer_of, of_torch
 from tests.codegen.libraries import needs_compiler
 
-module = sys.modules["codegen.build"]  # the function of that name hides it
+module = sys.modules["codegen.builder"]  # the function of that name hides it
 OP = derive.Conv1d(1, 2, 3, padding=1, input_size=6)
 
 

@@ -27,7 +27,7 @@ from codegen._runtime.compiler import ABI, RUNTIME, Compiler, find_compiler
 from codegen._runtime.entry import MANIFEST, Manifest, private_entry, publish, sound
 from codegen._runtime.folder import cache_folder
 from codegen._runtime.library import opened
-from codegen.build import c_job, compile_libraries
+from codegen.builder import c_job, compile_libraries
 from codegen.targets.c import emit
 from tests.codegen.libraries import needs_compiler
 
@@ -81,7 +81,7 @@ def rebuilds(monkeypatch: pytest.MonkeyPatch, built: Path) -> list[int]:
         for key in jobs:
             shutil.copy(library(built), folder / f"{key}.so")
 
-    monkeypatch.setattr(sys.modules["codegen.build"], "_run_ninja", make)
+    monkeypatch.setattr(sys.modules["codegen.builder"], "_run_ninja", make)
     return runs
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import derive
 from codegen import Kernel, LayoutError, build
-from codegen.build import build_sized
+from codegen.builder import build_sized
 from codegen.error_bound import error_bound
 from codegen.rounding import gamma, roundings
 from derive import Operator

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import derive
 from codegen import Kernel
-from codegen.build import build_sized
+from codegen.builder import build_sized
 from codegen.exactness import UNWRITTEN, integral, mismatches
 from derive import Operator
 from tests.cases import generator, random_layer

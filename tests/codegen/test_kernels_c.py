@@ -19,7 +19,7 @@ from numpy.random import Generator
 import derive
 from codegen._runtime.compiler import find_compiler
 from codegen._runtime.library import raw_function
-from codegen.build import c_sources
+from codegen.builder import c_sources
 from derive import Operator
 from derive.layers import Layer
 from tests.cases import MODES, exhaustive_1d, generator, random_convolution, random_layer

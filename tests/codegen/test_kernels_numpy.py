@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from codegen._runtime import Kernel
-from codegen.build import numpy_kernel
+from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from derive import Operator
 from derive.layers import Layer

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from codegen import Kernel, LayoutError
 from codegen._runtime.machine import candidates
-from codegen.build import numpy_kernel
+from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from derive import Operator
 from derive.layers import Layer

@@ -128,10 +128,10 @@ def test_a_text_that_differs_is_not_written(
     catalogue, out = tmp_path / "one.toml", tmp_path / "out"
     catalogue.write_text(CATALOGUE)
     wrong = Identity(("forward",), ("forward",), 0, 2)
-    monkeypatch.setattr("codegen.prime_field.identities", lambda kernels: [wrong])
+    monkeypatch.setattr("codegen.report.identities", lambda kernels: [wrong])
     found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
     assert found.exit_code == 1
-    assert "one.c differs over Z_p: forward" in found.output
+    assert "one is wrong: Z_p forward" in found.output
     assert not out.exists()
 
 

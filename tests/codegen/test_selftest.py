@@ -11,7 +11,7 @@ import pytest
 
 import derive
 from codegen._runtime.compiler import find_compiler
-from codegen.build import c_sources
+from codegen.builder import c_sources
 from codegen.targets.selftest import checksum, emit_selftest
 from derive import Operator
 from derive.catalogue import read_catalogue

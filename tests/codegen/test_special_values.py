@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 import derive
 from codegen import Kernel, LayoutError, build
 from codegen._runtime.machine import candidates
-from codegen.build import numpy_kernel
+from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from codegen.targets.c import folded_numbers
 from derive.layers import Layer, TransposedConvolution
