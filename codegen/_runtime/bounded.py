@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 
 try:
@@ -72,8 +73,13 @@ def _limit(pid: int, seconds: float) -> None:
 
 
 def _end(child: subprocess.Popen[str]) -> None:
+    """End the child and what it started; when this returns they write no more."""
+    if not hasattr(os, "killpg"):
+        child.kill()
+        return
+    end = time.monotonic() + 1
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
+        while time.monotonic() < end:
             os.killpg(child.pid, signal.SIGKILL)
-        else:
-            child.kill()
+            child.poll()
+            time.sleep(0.01)

@@ -80,7 +80,9 @@ def _made(compiler: Compiler, folder: Path, jobs: Mapping[str, Job], make: Make)
     found = {}
     try:
         _sweep(folder)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=PRIVATE) as private:
+        with tempfile.TemporaryDirectory(
+            dir=folder, prefix=PRIVATE, ignore_cleanup_errors=True
+        ) as private:
             make(compiler, Path(private), jobs)
             for key, job in jobs.items():
                 made = Path(private, f"{key}.so")

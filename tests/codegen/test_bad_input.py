@@ -137,7 +137,7 @@ def test_an_interrupt(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    while not list(tmp_path.glob("cache/.making-*")) and child.poll() is None:
+    while not list(tmp_path.glob("cache/.making-*/build.ninja")) and child.poll() is None:
         time.sleep(0.05)
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=20)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ import pytest
 
 import derive
 from codegen import CompileError, LayoutError, LoweringError, build
-from codegen._runtime.cache import Job, compile_library
+from codegen._runtime.bounded import FILE, MEMORY, run
+from codegen._runtime.cache import Job, _compile, compile_library, libraries
 from codegen._runtime.compiler import Compiler, find_compiler
 from codegen._runtime.folder import cache_folder
 from codegen.builder import c_sources, compile_libraries
@@ -305,6 +307,29 @@ def test_a_compiler_that_makes_nothing(
     with pytest.raises(CompileError, match="made no library"):
         compile_library(Job(SOURCES, "float"))
     assert files(fresh) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc")
+def test_a_compiler_that_does_not_end(
+    fresh: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It and what it started are ended, and nothing of it is left."""
+    started = tmp_path / "started"
+    text = f"#!/bin/sh\nsleep 600 & echo $! > {started}\nwait\n"
+    monkeypatch.setattr("codegen._runtime.cache.run", partial(run, seconds=0.5))
+    compiler = Compiler((str(script(tmp_path / "cc", text)),), "cc", (), None)
+    with pytest.raises(CompileError, match=r"k\.c: .*cc was stopped: not done after 0\.5 s"):
+        libraries(compiler, [Job(SOURCES, "float")], _compile)
+    assert files(fresh) == []
+    state = Path(f"/proc/{started.read_text().strip()}/stat")
+    assert not state.exists() or state.read_text().split()[2] == "Z"  # nobody may have reaped it
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of another process")
+def test_a_compiler_is_limited(tmp_path: Path) -> None:
+    """Its time on the processor, its memory, what it writes, and no core file."""
+    done = run(["sh", "-c", "sleep 0.2; ulimit -t; ulimit -v; ulimit -f; ulimit -c"], 7)
+    assert done.stdout.split() == ["8", str(MEMORY // 1024), str(FILE // 512), "0"]
 
 
 def test_a_compiler_that_does_not_run(

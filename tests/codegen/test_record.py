@@ -198,7 +198,7 @@ def test_a_text_that_leaves_its_arrays_is_not_written(
     monkeypatch.setattr("codegen.record.index_safety", lambda op, text, name: wrong)
     found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
     assert found.exit_code == 1
-    assert "one.c: forward: x[9] reaches 9..9 of x" in found.output
+    assert "one is wrong: forward: x[9] reaches 9..9 of x" in found.output
     assert "0 of 1 C texts proven to stay in their arrays" in found.output
     assert not out.exists()
 
