@@ -114,11 +114,20 @@ class _Text(Ordered, StrPrinter):  # type: ignore[misc]
         return f"({'; '.join(cases)})"
 
     def _print_Sum(self, expression: sympy.Sum) -> str:  # noqa: N802
+        return f"sum({self._over(expression)})"
+
+    def _print_Product(self, expression: sympy.Product) -> str:  # noqa: N802
+        return f"product({self._over(expression)})"
+
+    def _over(self, expression: sympy.Sum | sympy.Product) -> str:
         limits = (
             f"{self._print(i)} = {self._print(a)}..{self._print(b)}"
             for i, a, b in expression.limits
         )
-        return f"sum({self._print(expression.function)}; {', '.join(limits)})"
+        return f"{self._print(expression.function)}; {', '.join(limits)}"
+
+    def _print_MatrixBase(self, expression: sympy.MatrixBase) -> str:  # noqa: N802
+        return str(self._print(expression.tolist()))
 
     def _print_Contains(self, expression: sympy.Contains) -> str:  # noqa: N802
         return " in ".join(map(self._print, expression.args))

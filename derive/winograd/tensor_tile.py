@@ -71,22 +71,23 @@ class TensorTile:
 
 
 def fast_tile(
-    op: Operator, m: Sequence[int | None], points: Sequence[int | Fraction] = POINTS
+    op: Operator, m: int | Sequence[int | None], points: Sequence[int | Fraction] = POINTS
 ) -> TensorTile:
     """The tile of an operator with m[i] outputs along axis i, or with that axis summed directly.
 
-    None leaves an axis untransformed: one output of each phase, its taps added up in the
-    products, as with depth in three dimensions or rows where channels are few. GeometryError where
-    ``m`` has not one entry per axis, or for what ``fast_axis`` refuses.
+    An int means every axis. None leaves an axis untransformed: one output of each phase, its taps
+    added up in the products, as with depth in three dimensions or rows where channels are few.
+    GeometryError where ``m`` has not one entry per axis, or for what ``fast_axis`` refuses.
 
     >>> from derive import Conv3d
     >>> fast_tile(Conv3d(1, 1, 3, padding=1, input_size=(32,) * 3), (None, 4, 4)).products
     108
     """
-    if len(m) != len(op.rules):
-        refuse("m", m, f"{len(op.rules)} of ints or None, one per axis")
+    counts = (m,) * len(op.rules) if isinstance(m, int) else tuple(m)
+    if len(counts) != len(op.rules):
+        refuse("m", m, f"an int, or {len(op.rules)} of ints or None, one per axis")
     chosen = []
-    for i, count in enumerate(m):
+    for i, count in enumerate(counts):
         axis = _settled_or_sized(op, i)
         chosen.append(summed(axis) if count is None else fast_axis(axis, count, points))
     return TensorTile(tuple(chosen))

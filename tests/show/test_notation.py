@@ -111,3 +111,10 @@ def test_the_relation_holds_for_every_triple(seed: int) -> None:
                 for y, t, x, _ in axis.entries()
             ]
             assert all(holds) if not note else "beyond the border" in note
+
+
+def test_matrices_and_products_are_one_line() -> None:
+    half = sympy.Rational(1, 2)
+    assert text(sympy.Matrix([[half, 0], [1, 2]])) == "[[1/2, 0], [1, 2]]"
+    m, s = sympy.Symbol("m", integer=True), sympy.IndexedBase("s")
+    assert text(sympy.Product(s[m], (m, 1, 3))) == "product(s[m]; m = 1..3)"

@@ -332,8 +332,10 @@ def test_refused() -> None:
         fast_axis(two, 3)
     with pytest.raises(GeometryError, match="m = 0: allowed is an int >= 1"):
         fast_axis(two, 0)
-    with pytest.raises(GeometryError, match=r"m = \(2,\): allowed is 2 of ints or None"):
+    with pytest.raises(GeometryError, match=r"m = \(2,\): allowed is an int, or 2 of ints"):
         fast_tile(op2d(derive.Conv2d(1, 1, 3, input_size=4)), (2,))
+    square = op2d(derive.Conv2d(1, 1, 3, input_size=9))
+    assert fast_tile(square, 2) == fast_tile(square, (2, 2))
     with pytest.raises(GeometryError, match="allowed is those of this tile"):
         fast_axis(two, 2).unlike(conv(3).at(9))
 
