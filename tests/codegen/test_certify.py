@@ -22,9 +22,9 @@ from codegen.judge.sizes import other_sizes, representative
 from derive import Operator
 from derive.layers import Layer
 from tests.cases import generator, random_chain, random_layer, random_resize
-from tests.codegen import faults
-from tests.codegen.faults import FAULTS, Fault
+from tests.codegen import wrong_functions
 from tests.codegen.libraries import needs_compiler
+from tests.codegen.wrong_functions import FAULTS, Fault
 
 Array = NDArray[Any]
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient", "bias_gradient")
@@ -67,11 +67,11 @@ def test_there_are_faults_of_every_usual_kind() -> None:
 @pytest.mark.parametrize(
     ("right", "op"),
     [
-        (faults.free, faults.FREE),
-        (faults.square, faults.SQUARE),
-        (faults.grouped, faults.GROUPED),
-        (faults.up, faults.UP),
-        (faults.replicated("edge"), faults.REPLICATED),
+        (wrong_functions.free, wrong_functions.FREE),
+        (wrong_functions.square, wrong_functions.SQUARE),
+        (wrong_functions.grouped, wrong_functions.GROUPED),
+        (wrong_functions.up, wrong_functions.UP),
+        (wrong_functions.replicated("edge"), wrong_functions.REPLICATED),
     ],
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32"])
@@ -109,7 +109,11 @@ def test_chains(seed: int) -> None:
 @needs_compiler
 @pytest.mark.parametrize("dtype", ["float32", "int64"])
 def test_our_c_kernels(dtype: str) -> None:
-    for op in (faults.GROUPED, faults.UP, derive.Interpolate(3, (4, 5), scale_factor=2)):
+    for op in (
+        wrong_functions.GROUPED,
+        wrong_functions.UP,
+        derive.Interpolate(3, (4, 5), scale_factor=2),
+    ):
         kernel = codegen.build(op, "c", dtype)
         for direction in DIRECTIONS if op.learned else DIRECTIONS[:2]:
             found = certificate(kernel, op, direction=direction)
@@ -304,9 +308,9 @@ def test_a_budget_is_kept() -> None:
     def counted(x: Array, w: Array, b: Array) -> Array:
         nonlocal calls
         calls += 1
-        return faults.square(x, w, b)
+        return wrong_functions.square(x, w, b)
 
-    found = certificate(counted, faults.SQUARE, arrays="numpy", budget=20)
+    found = certificate(counted, wrong_functions.SQUARE, arrays="numpy", budget=20)
     assert found.calls == calls <= 20
     assert any("budget" in each for each in found.untried)
 
@@ -315,9 +319,9 @@ def test_a_function_of_one_size_is_kept_to_it() -> None:
     def own_size_only(x: Array, w: Array, b: Array) -> Array:
         if x.shape[-2:] != (6, 7):
             raise ValueError("made for 6 x 7")
-        return faults.square(x, w, b)
+        return wrong_functions.square(x, w, b)
 
-    found = certificate(own_size_only, faults.SQUARE)
+    found = certificate(own_size_only, wrong_functions.SQUARE)
     assert found.sizes == ((6, 7),)
     assert any("made for 6 x 7" in each for each in found.untried)
 
@@ -334,7 +338,7 @@ def test_a_function_of_one_size_is_kept_to_it() -> None:
 )
 def test_bad_arguments_are_refused(words: dict[str, Any], error: str) -> None:
     with pytest.raises(ValueError, match=error):
-        certify(faults.square, faults.SQUARE, **words)
+        certify(wrong_functions.square, wrong_functions.SQUARE, **words)
 
 
 def test_what_cannot_be_judged_is_refused() -> None:
@@ -349,7 +353,7 @@ def test_what_cannot_be_judged_is_refused() -> None:
 
 def test_torch_is_not_imported_for_numpy() -> None:
     program = (
-        "import sys, codegen, derive; from tests.codegen import faults; "
-        "assert codegen.certify(faults.square, faults.SQUARE); assert 'torch' not in sys.modules"
+        "import sys, codegen, derive; from tests.codegen import wrong_functions; "
+        "assert codegen.certify(wrong_functions.square, wrong_functions.SQUARE); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
