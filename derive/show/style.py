@@ -20,6 +20,7 @@ table { border-collapse: collapse }
 th { text-align: left; font-weight: normal; vertical-align: top; padding: .1rem 1rem .1rem 0;
   white-space: nowrap }
 td { vertical-align: top; padding: .1rem 1rem .1rem 0 }
+td + td { white-space: nowrap }
 thead th { border-bottom: 1px solid var(--line); font-weight: 600 }
 ol { margin: .25rem 0; padding-left: 2rem }
 .result { margin: .25rem 0 .25rem .6rem }
