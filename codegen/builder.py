@@ -91,14 +91,7 @@ def c_job(op: Operator, name: str, dtype: str, text: CText) -> tuple[Job, Callab
     """The library to make of a text, and the kernel that a made one holds."""
 
     def loaded(library: Path) -> Kernel:
-        functions = library_functions(
-            name,
-            library,
-            learned=op.learned,
-            folded=text.folded,
-            packed=text.packed,
-            packed_sample=text.packed_sample,
-        )
+        functions = library_functions(name, library, text.takes)
         return Kernel(
             name=name,
             input_shape=op.input_shape,

@@ -21,8 +21,8 @@ def contract(op: Operator, text: CText) -> Contract:
     if not op.learned:
         arrays = {"forward": {"x": (x,), "y": (y,)}, "input_gradient": {"x": (y,), "y": (x,)}}
         return _named(arrays)
-    plain, channels, packed = prod(op.form.weight_shape), op.output_shape[0], text.packed
-    weight = text.folded or plain
+    plain, channels, packed = prod(op.form.weight_shape), op.output_shape[0], text.takes.packed
+    weight = text.takes.folded or plain
     arrays = {
         "forward": {"x": (x,), "weight": packed.get("forward", weight), "y": (y,)},
         "input_gradient": {"x": (y,), "weight": packed.get("input_gradient", weight), "y": (x,)},
@@ -30,12 +30,12 @@ def contract(op: Operator, text: CText) -> Contract:
         "bias_gradient": {"y": (y,), "bias": channels},
     }
     arrays["forward"]["bias"] = channels
-    if text.folded:
-        arrays["fold"] = arrays["unfold"] = {"weight": plain, "folded": text.folded}
+    if text.takes.folded:
+        arrays["fold"] = arrays["unfold"] = {"weight": plain, "folded": text.takes.folded}
     for direction, numbers in packed.items():
         if direction == "weight_gradient":
-            arrays[direction] = {"x": (x,), "y": (text.packed_sample,), "weight": numbers}
-            arrays["pack_gradient"] = {"y": (y,), "packed": (text.packed_sample,)}
+            arrays[direction] = {"x": (x,), "y": (text.takes.packed_sample,), "weight": numbers}
+            arrays["pack_gradient"] = {"y": (y,), "packed": (text.takes.packed_sample,)}
             arrays["unpack_gradient"] = {"packed": numbers, "weight": weight}
         else:
             arrays[f"pack_{direction}"] = {"weight": weight, "packed": numbers}

@@ -66,17 +66,8 @@ def _compiled(folder: Path, kernels: Sequence[tuple[str, Operator, CText]]) -> d
     if done.returncode:
         raise CompileError(f"{command[0]} refused a text over Z_p:\n{done.stderr}")
     ctypes.CDLL(str(library))
-    return {name: _loaded(name, op, text, library) for name, op, text in kernels}
+    return {name: _loaded(name, text, library) for name, _, text in kernels}
 
 
-def _loaded(name: str, op: Operator, text: CText, library: Path) -> Functions:
-    load = c_functions(
-        name,
-        text.files,
-        lambda job: library,
-        learned=op.learned,
-        folded=text.folded,
-        packed=text.packed,
-        packed_sample=text.packed_sample,
-    )
-    return load(DTYPE)
+def _loaded(name: str, text: CText, library: Path) -> Functions:
+    return c_functions(name, text.files, lambda job: library, takes=text.takes)(DTYPE)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from codegen._runtime import Takes
 from codegen._runtime.machine import Machine
 from codegen.describe import header
-from codegen.lane_gradient import lane_gradient, suits_gradient
-from codegen.lanes import lanes_of, suits
+from codegen.lane_gradient import LaneGradient
+from codegen.lanes import Lanes
 from codegen.lower import lower
-from codegen.nests import AxisFold, Loop, Nests
+from codegen.nests import AxisFold, Correlation, Gather, Nests
 from codegen.render import render
 from codegen.resample import resample
+from codegen.schedule import ITEM, gather_schedule, gradient_schedule
 from codegen.trials import trial
 from derive import Operator
 from derive.core.folding import fold
+from derive.core.form import TrilinearForm
 
 from . import kernel_object
-from .lanes import gradient_page, lane_page, vector_page
-
-SERIAL_WORK = 1 << 17  # multiply-adds below which a parallel region costs more than it saves
+from .lanes import lane_gradient_part, lane_part, vector_page
+from .part import Function, Part
+from .rows import correlation_part, row_part
 
 ROLES = (
     "input_gradient is the same page as forward with the roles of x and y exchanged: there x is",
@@ -37,7 +41,6 @@ FORWARD = f"ptrdiff_t batch, {READ} x, {READ} weight,\n    {READ} bias, {WRITE} 
 WEIGHT_GRADIENT = f"ptrdiff_t batch, {READ} x, {READ} y,\n    {WRITE} weight"
 BIAS_GRADIENT = f"ptrdiff_t batch, {READ} y, {WRITE} bias"
 BIAS = "bias ? bias[{}] : 0"  # of an output channel
-ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 FOLD, UNFOLD = f"{READ} weight, {WRITE} folded", f"{READ} folded, {WRITE} weight"
 
 
@@ -51,75 +54,76 @@ def _without_weight(x: str, y: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CText:
-    """The files of a kernel, and the numbers of the weights that it takes prepared."""
+    """The files of a kernel, and what its functions take prepared."""
 
     files: dict[str, str]
-    folded: int
-    packed: dict[str, int]
-    packed_sample: int  # numbers of a packed gradient of the output, for each sample
+    takes: Takes
 
 
 def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "float32") -> CText:
-    """The C file and its header: portable, or for a machine and a dtype.
-
-    For a machine, the directions that suit it are in channel lanes.
-    """
+    """The C file and its header: portable, or for a machine and a dtype."""
     comment = comment_of([*header(op, name), "", *ROLES])
     files = {f"{name}.h": emit_header(op, name)}
     if not op.learned:
-        return CText({f"{name}.c": _resample(op, name, comment), **files}, 0, {}, 0)
+        return CText({f"{name}.c": _resample(op, name, comment), **files}, Takes(learned=False))
     nests = lower(op.form)
-    pages = _gathers(op, nests, machine, ITEM[dtype])
-    pages |= _weight_gradient(op, nests, machine, ITEM[dtype])
-    in_lanes = (*pages["lanes"], *pages["gradients"])
-    packed = {page["direction"]: page["packed"] for page in in_lanes}
+    parts = _parts(op, name, nests, machine, dtype)
+    vectors = machine is not None and any(part.vectors for part in parts)
     text = render(
         "kernel.c.j2",
         comment=comment,
         name=name,
         folds=_folds(nests),
-        vectors=[vector_page(machine, ITEM[dtype])] if machine is not None and packed else [],
-        **pages,
+        vectors=[vector_page(machine, ITEM[dtype])] if machine is not None and vectors else [],
+        parts=parts,
         bias_parameters=BIAS_GRADIENT,
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
-    sample = sum(page["packed_sample"] for page in pages["gradients"])
-    return CText({f"{name}.c": text, **files}, folded_numbers(op), packed, sample)
+    return CText({f"{name}.c": text, **files}, _takes(op, parts))
 
 
-Pages = dict[str, list[dict[str, Any]]]
+def _parts(
+    op: Operator, name: str, nests: Nests, machine: Machine | None, dtype: str
+) -> list[Part]:
+    """The three functions through the weight, each by the schedule that suits it."""
+    form, by_x = nests.form, _through_weight("x", "y")
+    forward = Function(name, "forward", FORWARD, BIAS, op.macs)
+    by_input = Function(name, "input_gradient", by_x, "0", op.macs)
+    by_weight = Function(name, "weight_gradient", WEIGHT_GRADIENT, "0", op.macs)
+    return [
+        _gather(form, nests.forward, forward, machine, dtype),
+        _gather(form.adjoint, nests.input_gradient, by_input, machine, dtype),
+        _gradient(form, nests.weight_gradient, by_weight, machine, dtype),
+    ]
 
 
-def _gathers(op: Operator, nests: Nests, machine: Machine | None, item: int) -> Pages:
-    """Forward and input gradient, each in rows (``gathers``) or in channel lanes (``lanes``)."""
-    pages: Pages = {"gathers": [], "lanes": []}
-    by_x = _through_weight("x", "y")
-    for direction, nest, form, parameters, start in (
-        ("forward", nests.forward, nests.form, FORWARD, BIAS),
-        ("input_gradient", nests.input_gradient, nests.form.adjoint, by_x, "0"),
-    ):
-        page: dict[str, Any] = {"direction": direction, "parameters": parameters}
-        if machine is not None and suits(form, machine, item):
-            schedule = lanes_of(form, machine, item)
-            page |= {"pragma": _parallel(op, schedule.channels)}
-            pages["lanes"].append(page | lane_page(schedule, form, start))
-        else:
-            page |= {"pragma": _parallel(op, nest.channels)}
-            pages["gathers"].append(page | {"nest": nest, "start": start.format(nest.bias)})
-    return pages
+def _gather(
+    form: TrilinearForm, rows: Gather, function: Function, machine: Machine | None, dtype: str
+) -> Part:
+    schedule = gather_schedule(form, rows, machine, dtype)
+    if isinstance(schedule, Lanes):
+        return lane_part(schedule, form, function)
+    return row_part(schedule, function)
 
 
-def _weight_gradient(op: Operator, nests: Nests, machine: Machine | None, item: int) -> Pages:
-    """The weight gradient, in rows (``correlations``) or in channel lanes (``gradients``)."""
-    page: dict[str, Any] = {"direction": "weight_gradient", "parameters": WEIGHT_GRADIENT}
-    if machine is not None and suits_gradient(nests.form, machine, item):
-        schedule = lane_gradient(nests.form, machine, item)
-        page |= {"pragma": _parallel(op, schedule.channels)}
-        return {"correlations": [], "gradients": [page | gradient_page(schedule, nests.form)]}
-    nest = nests.weight_gradient
-    page |= {"pragma": _parallel(op, nest.channels), "nest": nest}
-    return {"correlations": [page], "gradients": []}
+def _gradient(
+    form: TrilinearForm, rows: Correlation, function: Function, machine: Machine | None, dtype: str
+) -> Part:
+    schedule = gradient_schedule(form, rows, machine, dtype)
+    if isinstance(schedule, LaneGradient):
+        return lane_gradient_part(schedule, form, function)
+    return correlation_part(schedule, function)
+
+
+def _takes(op: Operator, parts: Sequence[Part]) -> Takes:
+    return Takes(
+        folded=folded_numbers(op),
+        unfolded=tuple(part.direction for part in parts if part.plain),
+        packed={part.direction: part.packed for part in parts if part.packed},
+        packed_sample=sum(part.packed_sample for part in parts),
+        scratch={part.direction: part.scratch for part in parts if part.scratch},
+    )
 
 
 def emit_c(op: Operator, name: str) -> str:
@@ -131,12 +135,13 @@ def _resample(op: Operator, name: str, comment: str) -> str:
     gathers = []
     for direction, form in (("forward", op.form), ("input_gradient", op.form.adjoint)):
         nest = resample(form)
+        function = Function(name, direction, _without_weight("x", "y"), "0", op.macs)
         gathers.append(
             {
                 "direction": direction,
                 "nest": nest,
-                "parameters": _without_weight("x", "y"),
-                "pragma": _parallel(op, nest.channels),
+                "parameters": function.parameters,
+                "pragma": function.parallel(nest.channels),
             }
         )
     return render("resample.c.j2", comment=comment, name=name, gathers=gathers)
@@ -179,16 +184,6 @@ def _entry(
 def comment_of(lines: list[str]) -> str:
     """A C comment of these lines."""
     return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
-
-
-def _parallel(op: Operator, loops: tuple[Loop, ...]) -> str:
-    """The OpenMP line over the channel loops, for batches with work enough to share."""
-    if not loops:
-        return "    /* one pair of channels: nothing to share between threads */"
-    worth_it = SERIAL_WORK // max(1, op.macs)
-    return (
-        f"#pragma omp parallel for collapse({len(loops)}) schedule(static) if (batch > {worth_it})"
-    )
 
 
 def emit_header(op: Operator, name: str) -> str:
@@ -251,14 +246,15 @@ def emit_face(op: Operator, name: str) -> str:
     """The Python module beside the C file."""
     arguments = [f'"{name}"', "read_sources(__file__)"]
     if not op.learned:
-        arguments.append("learned=False")
+        arguments.append("takes=Takes(learned=False)")
     elif folded_numbers(op):
-        arguments.append(f"folded={folded_numbers(op)}")
+        arguments.append(f"takes=Takes(folded={folded_numbers(op)})")
     arguments.append("test=lambda *made: trial.wrong(kernel, *made)")
     lines = "".join(f"        {each},\n" for each in arguments)
     return render(
         "face.py.j2",
         docstring="\n".join(header(op, name)),
         trial=trial(op),
+        takes=["Takes"] if any("Takes" in line for line in arguments) else [],
         **kernel_object(op, name, f"c_functions(\n{lines}    )"),
     )

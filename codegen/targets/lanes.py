@@ -10,10 +10,31 @@ from codegen.lane_gradient import Chunk, LaneGradient
 from codegen.lanes import Lanes, LaneTile
 from codegen.nests import Affine
 from codegen.places import channel_places
+from codegen.render import render
 from derive.core.form import TrilinearForm
 
+from .part import Function, Part
 
-def lane_page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
+
+def lane_part(nest: Lanes, form: TrilinearForm, function: Function) -> Part:
+    """A forward or input gradient in channel lanes."""
+    page = _page(nest, form, function.start)
+    pragma = function.parallel(nest.channels)
+    text = render("lanes.c.j2", **function.page, pragma=pragma, **page)
+    return Part(function.direction, text, packed=page["packed"], vectors=True)
+
+
+def lane_gradient_part(nest: LaneGradient, form: TrilinearForm, function: Function) -> Part:
+    """A weight gradient in channel lanes."""
+    page = _gradient_page(nest, form)
+    packed = page.pop("packed")
+    pragma = function.parallel(nest.channels)
+    text = render("lane_gradient.c.j2", **function.page, pragma=pragma, **page)
+    sample = form.groups * nest.blocks * nest.positions * nest.lanes
+    return Part(function.direction, text, packed=packed, packed_sample=sample, vectors=True)
+
+
+def _page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
     """What the page says of one direction; ``start`` is the bias at a place, or 0."""
     return {
         **_packing(nest, form),
@@ -40,7 +61,7 @@ def lane_page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
     }
 
 
-def gradient_page(nest: LaneGradient, form: TrilinearForm) -> dict[str, Any]:
+def _gradient_page(nest: LaneGradient, form: TrilinearForm) -> dict[str, Any]:
     """What the page says of the weight gradient."""
     block = nest.positions * nest.lanes
     return {
@@ -57,7 +78,6 @@ def gradient_page(nest: LaneGradient, form: TrilinearForm) -> dict[str, Any]:
         "chunks": [_chunk(nest, chunk) for chunk in nest.chunks],
         "y_from": f"{nest.positions}*((b*{form.groups} + g)*{nest.outputs} + {nest.lanes}*k)",
         "y_to": f"{block}*((b*{form.groups} + g)*{nest.blocks} + k)",
-        "packed_sample": form.groups * nest.blocks * block,
     }
 
 

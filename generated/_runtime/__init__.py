@@ -8,15 +8,18 @@ from .arrays import LayoutError
 from .compiler import read_sources
 from .errors import CompileError, WrongKernelError
 from .kernel import Kernel
-from .library import c_functions
+from .library import Takes, c_functions
 from .record import RecordError, read_record
 from .trial import Trial
+from .weighted import PreparedWeight
 
 __all__ = [
     "CompileError",
     "Kernel",
     "LayoutError",
+    "PreparedWeight",
     "RecordError",
+    "Takes",
     "Trial",
     "WrongKernelError",
     "c_functions",

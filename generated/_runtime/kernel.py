@@ -11,6 +11,10 @@ import numpy as np
 
 from . import arrays
 from .arrays import Array, LayoutError, Raw, Shape
+from .weighted import PreparedWeight
+
+Inputs = dict[str, Array | PreparedWeight]
+WEIGHTED = ("forward", "input_gradient")  # the functions of a weight
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Kernel:
     def forward(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """The operator: x (batch, *input_shape) -> (batch, *output_shape)."""
         xs, has_batch = self._batched("x", x, self.input_shape)
-        inputs = {"x": xs, **self._weight(weight)}
+        inputs: Inputs = {"x": xs, **self._weight(weight)}
         if (bias is None) != (self.bias_shape is None):
             allowed = "None" if bias is not None else f"an array of shape {self.bias_shape}"
             raise LayoutError(f"bias is {type(bias).__name__}; allowed is {allowed}")
@@ -54,7 +58,7 @@ class Kernel:
     def input_gradient(self, grad_output: Any, weight: Any = None, out: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (batch, *input_shape)."""
         grads, has_batch = self._batched("grad_output", grad_output, self.output_shape)
-        inputs = {"grad_output": grads, **self._weight(weight)}
+        inputs: Inputs = {"grad_output": grads, **self._weight(weight)}
         shape = (len(grads), *self.input_shape) if has_batch else self.input_shape
         return self._run("input_gradient", grad_output, inputs, shape, out, single=not has_batch)
 
@@ -69,7 +73,7 @@ class Kernel:
             raise LayoutError(
                 f"grad_output has shape {np.shape(grad_output)}; allowed is the batch of x: {batch}"
             )
-        inputs = {"x": xs, "grad_output": grads}
+        inputs: Inputs = {"x": xs, "grad_output": grads}
         return self._run("weight_gradient", x, inputs, self.weight_shape, out)
 
     def bias_gradient(self, grad_output: Any, out: Any = None) -> Any:
@@ -77,8 +81,22 @@ class Kernel:
         if self.weight_shape is None:
             raise LayoutError("bias_gradient: this operator learns nothing")
         grads, _ = self._batched("grad_output", grad_output, self.output_shape)
-        inputs = {"grad_output": grads}
+        inputs: Inputs = {"grad_output": grads}
         return self._run("bias_gradient", grad_output, inputs, self.output_shape[:1], out)
+
+    def prepare(self, weight: Any, direction: str = "forward") -> PreparedWeight:
+        """The weight as "forward" or "input_gradient" takes it, to be passed to it in its place.
+
+        It saves folding, packing or transforming the same weight in every call.
+        """
+        if self.weight_shape is None:
+            raise LayoutError("prepare: this operator learns nothing")
+        if direction not in WEIGHTED:
+            raise LayoutError(f"direction = {direction!r}: allowed is one of {', '.join(WEIGHTED)}")
+        array = self._exactly("weight", weight, self.weight_shape)
+        arrays.check_dtype("weight", array, [np.dtype(name) for name in self.dtypes])
+        raw = self.load(array.dtype.name)[direction]
+        return PreparedWeight.of(raw, arrays.contiguous("weight", array))
 
     @property
     def certificate(self) -> Mapping[str, Any]:
@@ -107,19 +125,21 @@ class Kernel:
         if direction == "weight_gradient":
             inputs.append(self._batched("grad_output", second, self.output_shape)[0])
         elif direction != "bias_gradient":
-            inputs += self._weight(second).values()
+            inputs += map(_itself, self._weight(second).values())
         if direction == "forward" and self.bias_shape is not None:
             inputs.append(self._exactly("bias", bias, self.bias_shape))
         found = self.bound(direction, inputs, xs.dtype.name)
         per_sample = direction in ("forward", "input_gradient")
         return found[0] if per_sample and not has_batch else found
 
-    def _weight(self, weight: Any) -> dict[str, Array]:
+    def _weight(self, weight: Any) -> Inputs:
         """The weight to pass on, if the operator takes one."""
         if self.weight_shape is None:
             if weight is not None:
                 raise LayoutError("weight is given; allowed is None: this operator learns nothing")
             return {}
+        if isinstance(weight, PreparedWeight):
+            return {"weight": weight}
         return {"weight": self._exactly("weight", weight, self.weight_shape)}
 
     @staticmethod
@@ -136,7 +156,7 @@ class Kernel:
         self,
         direction: str,
         first: Any,
-        inputs: Mapping[str, Array],
+        inputs: Inputs,
         shape: Shape,
         out: Any,
         *,
@@ -144,11 +164,27 @@ class Kernel:
     ) -> Any:
         """Check what is left to check, make room for the result and call the raw function."""
         allowed = [np.dtype(name) for name in self.dtypes]
-        for name, array in inputs.items():
+        plain = {
+            name: each.array if isinstance(each, PreparedWeight) else each
+            for name, each in inputs.items()
+        }
+        for name, array in plain.items():
             arrays.check_dtype(name, array, allowed)
             allowed = [array.dtype]  # all of the first one's
         dtype = allowed[0]
-        written = arrays.output("out", out, shape, dtype, list(inputs.values()))
-        ready = [arrays.contiguous(name, array) for name, array in inputs.items()]
-        self.load(dtype.name)[direction](*ready, written[None] if single else written)
+        written = arrays.output("out", out, shape, dtype, list(plain.values()))
+        ready = [arrays.contiguous(name, array) for name, array in plain.items()]
+        raw = self.load(dtype.name)[direction]
+        prepared = inputs.get("weight")
+        if isinstance(prepared, PreparedWeight):
+            if prepared.raw is not raw:
+                raise LayoutError(f"weight was not prepared for {direction} of {self.name}")
+            raw = prepared.direct
+        raw(*ready, written[None] if single else written)
         return arrays.like(first, written) if out is None else out
+
+
+def _itself(weight: Array | PreparedWeight) -> Array:
+    if isinstance(weight, PreparedWeight):
+        raise LayoutError("weight is a prepared one; allowed is the weight itself")
+    return weight

@@ -2,12 +2,11 @@
 
 import pytest
 
-from codegen import lane_gradient
-from codegen.targets import c
+from codegen import lane_gradient, schedule
 
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes for every operator, also those with channels too few to be worth it."""
-    monkeypatch.setattr(c, "suits", lambda form, machine, item: True)
+    monkeypatch.setattr(schedule, "suits", lambda form, machine, item: True)
     monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)

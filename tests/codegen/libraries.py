@@ -83,7 +83,7 @@ def _functions(
     """Of the weight itself, whether the kernel folds it or not."""
     pointers = DIRECTIONS if op.learned else WITHOUT_WEIGHT
     raw = {d: raw_function(library, f"{name}_{d}", n) for d, n in pointers.items()}
-    numbers = _text(op, name).folded
+    numbers = _text(op, name).takes.folded
     if not numbers:
         return raw
     fold, unfold = (library[f"{name}_{direction}"] for direction in ("fold", "unfold"))
@@ -134,15 +134,7 @@ def kernels_for(
     subprocess.run(["-O0" if word == "-O2" else word for word in words], check=True)
     ctypes.CDLL(str(made))
     for i, (op, text) in enumerate(zip(ops, texts, strict=True)):
-        load = c_functions(
-            f"op{i}",
-            text.files,
-            lambda job: made,
-            learned=op.learned,
-            folded=text.folded,
-            packed=text.packed,
-            packed_sample=text.packed_sample,
-        )
+        load = c_functions(f"op{i}", text.files, lambda job: made, takes=text.takes)
         yield (
             Kernel(
                 f"op{i}",

@@ -130,15 +130,15 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     yield room(size)
     result = given = made[-1]
     arrays = [f"of_{name}_{'g' if direction == 'input_gradient' else 'x'}"]
-    packed = text.packed.get(direction, 0)
+    packed = text.takes.packed.get(direction, 0)
     if direction == "weight_gradient":
         arrays.append(f"of_{name}_g")
-        if text.folded:
-            yield room(text.folded)
+        if text.takes.folded:
+            yield room(text.takes.folded)
             given = made[-1]
         unpacked = given
         if packed:
-            yield room(batch * text.packed_sample, LINE)
+            yield room(batch * text.takes.packed_sample, LINE)
             yield f"        {name}_pack_gradient({batch}, of_{name}_g, {made[-1]});"
             arrays[-1] = made[-1]
             yield room(packed, LINE)
@@ -148,7 +148,7 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     elif sample.op.learned:
         weight = f"of_{name}_w"
         for prepare, numbers, alignment in (
-            ("fold", text.folded, 0),
+            ("fold", text.takes.folded, 0),
             (f"pack_{direction}", packed, LINE),
         ):
             if numbers:
@@ -161,7 +161,7 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     yield f"        {name}_{direction}({batch}, {', '.join(arrays)}, {given});"
     if direction == "weight_gradient" and packed:
         yield f"        {name}_unpack_gradient({given}, {unpacked});"
-    if direction == "weight_gradient" and text.folded:
+    if direction == "weight_gradient" and text.takes.folded:
         yield f"        {name}_unfold({unpacked}, {result});"
     function = f"{name}_{direction}"
     yield f'        wrong += differs("{function}", {result}, of_{function}, {size});'

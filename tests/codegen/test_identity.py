@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import codegen
 import derive
-from codegen import CompileError, lane_gradient
+from codegen import CompileError, lane_gradient, schedule
 from codegen._runtime.machine import ARM, X86, Machine
 from codegen.prime_field import identities, library
 from codegen.prime_field.arithmetic import (
@@ -112,14 +112,14 @@ def test_the_form_over_residues_is_the_operator() -> None:
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name if m else "portable")
 def test_random_operators(machine: Machine | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """In lanes, too, whatever the number of channels: every text is its operator."""
-    monkeypatch.setattr(c, "suits", lambda form, machine, item: True)
+    monkeypatch.setattr(schedule, "suits", lambda form, machine, item: True)
     monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
     dtype = "float32" if machine in (None, X86[0]) else "float64"
     kernels = [
         (f"op{i}", op, c.emit(op, f"op{i}", machine, dtype)) for i, op in enumerate(OPERATORS)
     ]
     if machine is not None:
-        assert sum(bool(text.packed) for _, _, text in kernels) > 30
+        assert sum(bool(text.takes.packed) for _, _, text in kernels) > 30
     for (_, op, _), found in zip(kernels, identities(kernels, seed=3), strict=True):
         assert found.holds, (op, found.differs)
         assert found.probability == Fraction(2, P)
@@ -191,7 +191,7 @@ def test_faults_are_found() -> None:
             files = {f"{own}.c": wrong, f"{own}.h": right.files[f"{name}.h"]}
             files = {file: lines.replace(name, own) for file, lines in files.items()}
             files = {file: re.sub(r"SUBJECT\d", own.upper(), t) for file, t in files.items()}
-            kernels.append((own, op, CText(files, right.folded, {}, 0)))
+            kernels.append((own, op, CText(files, right.takes)))
     assert len(kernels) > 40
     unseen = [
         name
@@ -207,7 +207,9 @@ def test_a_third_is_no_quarter() -> None:
     text = c.emit(op, "linear")
     wrong = text.files["linear.c"].replace("RATIO(1, 3)", "RATIO(1, 4)", 1)
     assert wrong != text.files["linear.c"]
-    found = codegen.identity(op, CText({**text.files, "linear.c": wrong}, 0, {}, 0), name="linear")
+    found = codegen.identity(
+        op, CText({**text.files, "linear.c": wrong}, text.takes), name="linear"
+    )
     assert (found.holds, found.differs) == (False, ("forward",))
 
 
@@ -217,7 +219,9 @@ def test_a_number_beside_the_output_is_found() -> None:
     text = c.emit(op, "beside")
     wrong = text.files["beside.c"].replace("j < 4", "j < 5")
     assert wrong != text.files["beside.c"]
-    found = codegen.identity(op, CText({**text.files, "beside.c": wrong}, 0, {}, 0), name="beside")
+    found = codegen.identity(
+        op, CText({**text.files, "beside.c": wrong}, text.takes), name="beside"
+    )
     assert "forward" in found.differs
 
 
@@ -227,7 +231,7 @@ def test_a_text_that_is_no_c_is_refused() -> None:
     text = c.emit(op, "broken")
     files = {**text.files, "broken.c": text.files["broken.c"] + "}"}
     with pytest.raises(CompileError, match="refused a text over Z_p"):
-        codegen.identity(op, CText(files, 0, {}, 0), name="broken")
+        codegen.identity(op, CText(files, text.takes), name="broken")
 
 
 def test_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:

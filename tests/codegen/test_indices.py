@@ -10,7 +10,7 @@ import pytest
 
 import codegen
 import derive
-from codegen import lane_gradient
+from codegen import lane_gradient, schedule
 from codegen._runtime.machine import ARM, X86, Machine
 from codegen.indices import IndexSafety, index_safety, obligations
 from codegen.indices.affine import Affine, Counter
@@ -44,14 +44,14 @@ def test_every_committed_text(entry: derive.catalogue.Entry) -> None:
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name if m else "portable")
 def test_random_operators(machine: Machine | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """In lanes, too, whatever the number of channels."""
-    monkeypatch.setattr(c, "suits", lambda form, machine, item: True)
+    monkeypatch.setattr(schedule, "suits", lambda form, machine, item: True)
     monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
     in_lanes = 0
     for i, op in enumerate(OPERATORS):
         text = c.emit(op, "op", machine, ("float32", "float64")[i % 2])
         found = index_safety(op, text, name="op")
         assert found.problems == (), (op, found.problems)
-        in_lanes += bool(text.packed)
+        in_lanes += bool(text.takes.packed)
     assert in_lanes > 30 or machine is None
 
 

@@ -1,0 +1,33 @@
+"""Which schedule computes a function: chosen by rule from its form, the machine and the class.
+
+A schedule is data, made from the form alone; ``codegen.targets`` prints it.
+"""
+
+from __future__ import annotations
+
+from derive.core.form import TrilinearForm
+
+from ._runtime.machine import Machine
+from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
+from .lanes import Lanes, lanes_of, suits
+from .nests import Correlation, Gather
+
+ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
+
+
+def gather_schedule(
+    form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str
+) -> Gather | Lanes:
+    """Of forward or input gradient; ``rows`` is what fits every machine."""
+    if machine is not None and suits(form, machine, ITEM[dtype]):
+        return lanes_of(form, machine, ITEM[dtype])
+    return rows
+
+
+def gradient_schedule(
+    form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
+) -> Correlation | LaneGradient:
+    """Of the weight gradient."""
+    if machine is not None and suits_gradient(form, machine, ITEM[dtype]):
+        return lane_gradient(form, machine, ITEM[dtype])
+    return rows
