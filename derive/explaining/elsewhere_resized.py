@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from fractions import Fraction
 from math import floor
 
 from derive.core.axis import Axis
 from derive.core.resize_rule import ResizeRule
 from derive.core.rules import AxisRule
 
+DOUBLE = 53  # bits of a double, the leading one included
 MOST_POSITIONS = 4_096  # that are compared one by one
 ONNX_MODES = {
     "nearest": "asymmetric with nearest_mode floor",
@@ -70,7 +72,21 @@ def torch_size(rule: ResizeRule, n: int) -> int:
     >>> torch_size(ResizeRule(kind="nearest", factor=Fraction(1, 49)), 49)
     0
     """
-    return floor(float(n) * float(rule.factor or 1))
+    return floor(in_double(n * in_double(rule.factor or Fraction(1))))
+
+
+def in_double(value: Fraction) -> Fraction:
+    """The number of 53 bits nearest to one above 0, half to even: what a double holds of it.
+
+    >>> from fractions import Fraction
+    >>> in_double(Fraction(1, 10)) - Fraction(1, 10)
+    Fraction(1, 180143985094819840)
+    """
+    exponent = value.numerator.bit_length() - value.denominator.bit_length()
+    if value >= Fraction(2) ** exponent:
+        exponent += 1  # now value < 2**exponent <= 2*value
+    unit = Fraction(2) ** (exponent - DOUBLE)
+    return round(value / unit) * unit
 
 
 def _nearest(rule: ResizeRule, n: int) -> Iterator[str]:

@@ -20,7 +20,7 @@ import derive
 from derive import GeometryError, explain
 from derive.command_line import main
 from derive.explaining.elsewhere import keras_valid, tensorflow_same
-from derive.explaining.elsewhere_resized import torch_size
+from derive.explaining.elsewhere_resized import in_double, torch_size
 from derive.explaining.meaning import made_layer, transposed_layer
 from derive.explaining.reading import border_count
 from tests import cases
@@ -386,6 +386,13 @@ def test_nearest_pixels_elsewhere() -> None:
             assert numbers(r"pick another input for (\d+) outputs\.", words) == (
                 [centred] if centred else []
             )
+
+
+def test_a_fraction_in_double() -> None:
+    for numerator in (1, 2, 3, 120, 2**53, 2**53 + 1, 2**53 + 3, 2**54 - 1, 10**17 + 1):
+        for denominator in (1, 7, 10, 49, 88, 2**60, 3**40):
+            rounded = numerator / denominator  # Python divides integers to the nearest double
+            assert in_double(Fraction(numerator, denominator)) == Fraction(rounded)
 
 
 def test_sizes_that_torch_computes_in_floats() -> None:
