@@ -8,9 +8,8 @@ are multiplied on. Everything is float64, rounded up, as the magnitude's own rou
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
-from math import inf, nextafter, prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from derive.core.axis import Axis
 from derive.core.folding import fold
 from derive.core.form import TrilinearForm
 
-from .rounding import DIRECTIONS, PRECISION, gamma, roundings
+from .rounding import DIRECTIONS, PRECISION, gamma, rounded_up, roundings
 
 Array = NDArray[Any]
 Bound = NDArray[np.float64]
@@ -44,16 +43,18 @@ def error_bound(op: Operator, direction: str, inputs: Sequence[Array], dtype: st
     found = roundings(op, direction, dtype, len(absolute[0]))
     if dtype not in PRECISION or not found.count:
         return np.zeros(_shape(op, direction, len(absolute[0])))
-    form, gamma_n = _absolute(op.form), gamma(found.count, dtype)
+    form, gamma_n = op.form.absolute, gamma(found.count, dtype)
     smallest, limit = (float(v) for v in (np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max))
     with np.errstate(over="ignore", invalid="ignore"):
         reached = _reaches(form, direction, absolute) > limit / 2
         if op.learned and direction in DIRECTIONS[:2]:
-            absolute[1] = absolute[1] + smallest * _up(_over_coefficients(form) / gamma_n)
+            absolute[1] = absolute[1] + smallest * rounded_up(_over_coefficients(form) / gamma_n)
         magnitude = _magnitude(form, direction, absolute)
         own = 1 + gamma(_passed(op, found.terms), "float64")  # the magnitude rounds, too
-        underflow = 2 * smallest * (found.terms + 3) * _up(_largest_factor(form))
-        bound = np.nextafter(_up(gamma_n * own**2) * magnitude + _up(own**2) * underflow, inf)
+        underflow = 2 * smallest * (found.terms + 3) * rounded_up(_largest_factor(form))
+        bound = np.nextafter(
+            rounded_up(gamma_n * own**2) * magnitude + rounded_up(own**2) * underflow, inf
+        )
     bound[(magnitude > limit / 2) | reached] = inf
     return np.nextafter(bound, inf)
 
@@ -65,10 +66,10 @@ def carried(op: Operator, direction: str, inputs: Sequence[Array]) -> Bound:
     function is given. Where one of them is all zero, so is the result.
     """
     terms = roundings(op, direction, "float64", len(inputs[0])).terms
-    form = _absolute(op.form)
-    own = _up(1 + gamma(_passed(op, terms), "float64"))
+    form = op.form.absolute
+    own = rounded_up(1 + gamma(_passed(op, terms), "float64"))
     smallest = float(np.finfo(np.float64).smallest_subnormal)
-    underflow = 2 * smallest * (terms + 3) * _up(_largest_factor(form))
+    underflow = 2 * smallest * (terms + 3) * rounded_up(_largest_factor(form))
     with np.errstate(over="ignore", invalid="ignore"):
         reached = _magnitude(form, direction, [np.asarray(e, np.float64) for e in inputs])
         if not all(np.any(each) for each in inputs):
@@ -100,18 +101,6 @@ def _shape(op: Operator, direction: str, batch: int) -> tuple[int, ...]:
     }[direction]
 
 
-def _absolute(form: TrilinearForm) -> TrilinearForm:
-    axes = (
-        replace(a, strands=tuple(replace(s, coefficient=abs(s.coefficient)) for s in a.strands))
-        for a in form.axes
-    )
-    return replace(form, axes=tuple(axes))
-
-
-def _up(value: Fraction) -> float:
-    return nextafter(float(value), inf)
-
-
 def _passed(op: Operator, terms: int) -> int:
     """Roundings of a magnitude, its taps not folded, in float64."""
     return terms * prod(max(1, axis.n_tap) for axis in op.form.axes) + 4 * len(op.form.axes) + 2
@@ -123,8 +112,8 @@ def _reaches(form: TrilinearForm, direction: str, inputs: Sequence[Array]) -> fl
         return 0.0
     if direction == "weight_gradient":
         folded = _magnitude(form, direction, inputs).max(initial=0)
-        return float(folded * _up(_over_coefficients(form)))
-    return float(inputs[min(1, len(inputs) - 1)].max(initial=0) * _up(_largest_factor(form)))
+        return float(folded * rounded_up(_over_coefficients(form)))
+    return float(inputs[min(1, len(inputs) - 1)].max(initial=0) * rounded_up(_largest_factor(form)))
 
 
 def _largest_factor(form: TrilinearForm) -> Fraction:

@@ -16,8 +16,9 @@ from derive.files import write_whole
 
 from .describe import default_name, header
 from .errors import LoweringError
-from .judge.answers import DIRECTIONS, Answers, Ints, Sample, directions, multiplied
+from .judge.answers import Answers, Ints, Sample, directions, multiplied
 from .judge.probes import Probe, sample_of
+from .rounding import DIRECTIONS
 
 LARGEST = 2**53  # values that an .npz of int64 and any double hold alike
 WRAPPED = 16  # numbers in a line of C

@@ -15,6 +15,7 @@ from derive import Operator
 
 from . import indices
 from ._runtime import Kernel
+from ._runtime.compiler import SCALARS
 from ._runtime.record import sha256
 from .exactness import BATCH, SEED, integral, judged_in, mismatches
 from .indices import index_safety
@@ -79,7 +80,8 @@ def _rounding(op: Operator) -> dict[str, Any]:
     directions = DIRECTIONS if op.learned else DIRECTIONS[:2]
     counts = {
         dtype: {each: roundings(op, each, dtype).count for each in directions}
-        for dtype in PRECISION
+        for dtype in SCALARS
+        if dtype in PRECISION
     }
     method = "|error| <= gamma_n * sum of |products|, one sample: codegen.rounding"
     return {"method": method, "n": counts}

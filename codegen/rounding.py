@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
-from math import prod
+from math import ceil, inf, nextafter, prod
 from typing import Any
 
 from derive import Operator
@@ -24,7 +24,9 @@ from derive.core.folding import fold
 from derive.core.form import TrilinearForm
 
 DIRECTIONS = ("forward", "input_gradient", "weight_gradient", "bias_gradient")
-PRECISION = {"float32": 24, "float64": 53}  # bits, the leading one included
+# significant bits of each dtype of floats: u is 2**-p, and every integer up to 2**p is held
+PRECISION = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
+FAR = 600  # from so many units on a bound is as good as none, though still a float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,29 @@ def gamma(n: int, dtype: str) -> Fraction:
     if share >= Fraction(1, 2):
         raise ValueError(f"{n} roundings: allowed are fewer than {2 ** (PRECISION[dtype] - 1)}")
     return share / (1 - share)
+
+
+def relative(count: int, dtype: str, own: int) -> Fraction:
+    """How far a result of ``count`` roundings may be from a reference, over the magnitude.
+
+    Reference and magnitude are computed in float64, by ``own`` roundings together. Where gamma
+    says nothing, (1 + u)**n < e**(n*u) does; integers must be equal.
+
+    >>> relative(2, "float32", 0) == gamma(2, "float32"), relative(9, "int64", 0)
+    (True, Fraction(0, 1))
+    """
+    if dtype not in PRECISION:
+        return Fraction(0)
+    share = Fraction(count, 2 ** PRECISION[dtype])
+    known = share < Fraction(1, 2)
+    result = gamma(count, dtype) if known else Fraction(3 ** min(ceil(share), FAR) - 1)
+    reference = gamma(own, "float64")
+    return (result + reference) / (1 - reference)
+
+
+def rounded_up(value: Fraction) -> float:
+    """A float above it."""
+    return nextafter(float(value), inf)
 
 
 def roundings(op: Operator, direction: str, dtype: str, batch: int = 1) -> Roundings:

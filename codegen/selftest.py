@@ -19,7 +19,7 @@ from derive.sparse import compressed_rows
 from ._runtime import Kernel
 from ._runtime.trial import numbers
 from .exactness import Array, integral, mismatches
-from .trials import absolute
+from .rounding import relative, rounded_up, roundings
 
 SMALL = 1 << 18  # entries of a matrix that takes a few milliseconds
 PLACES, LENGTH = 6, 8  # stretches of numbers other than 0, and how long each is
@@ -65,13 +65,13 @@ class _InPlaces:
             y = y + np.repeat(bias, y.size // bias.size)
             magnitude, bias = magnitude + LARGEST, bias.astype(self.dtype)
         got = self.kernel.forward(self._given(x), self._weight, bias, self._room(self.g))
-        return self._agree(got, y, magnitude)
+        return self._agree("forward", got, y, magnitude)
 
     def input_gradient(self) -> bool:
         g, at = _few(self.g)
         exact, magnitude = self._through(self.op.form, self.w, g, at)
         got = self.kernel.input_gradient(self._given(g), self._weight, self._room(self.x))
-        return self._agree(got, exact, magnitude)
+        return self._agree("input_gradient", got, exact, magnitude)
 
     def weight_gradient(self) -> bool:
         """By <gw, v> = <g, A(v) x>, the trilinear form that it is a derivative of."""
@@ -81,7 +81,8 @@ class _InPlaces:
         got = self.kernel.weight_gradient(*given, self._room(self.w))
         found = np.vdot(got.astype(self.working), self.v)
         flat = self.g.ravel()
-        return self._agree(found, flat @ y, abs(flat) @ magnitude, flat.size + got.size)
+        products = flat.size + got.size
+        return self._agree("weight_gradient", found, flat @ y, abs(flat) @ magnitude, products)
 
     def bias_gradient(self) -> bool:
         g, _ = _few(self.g)
@@ -99,7 +100,7 @@ class _InPlaces:
             rows = compressed_rows(form, weight, each.start, each.stop, self.working)
             result += rows.T @ flat[each]
             if self.working is np.float64:
-                moduli = absolute(form), abs(weight), each.start, each.stop
+                moduli = form.absolute, abs(weight), each.start, each.stop
                 magnitude += compressed_rows(*moduli, self.working).T @ abs(flat[each])
         return result, magnitude
 
@@ -113,18 +114,18 @@ class _InPlaces:
     def _room(self, like: Array) -> Array:
         return np.full(like.shape, 77, self.dtype)  # what is not written shows
 
-    def _agree(self, got: Array, exact: Array, magnitude: Array, terms: int = 0) -> bool:
-        """Equal; or, where weights are fractions, within the rounding of so many terms.
-
-        The bound is that of ``codegen.exactness``; a fraction rounds when it is made, and when a
-        weight is folded, once for each tap of an axis.
-        """
+    def _agree(
+        self, direction: str, got: Array, exact: Array, magnitude: Array, products: int = 0
+    ) -> bool:
+        """Equal; or, where weights are fractions, within the rounding of both sides."""
         flat = got.ravel()
         if self.working is np.int64:
             return np.array_equal(flat, np.ravel(exact))
-        terms += PLACES * LENGTH + sum(axis.n_tap + 3 for axis in self.op.axes)
-        k_u = terms * np.finfo(self.dtype).eps  # twice k*u, as eps is 2*u
-        return bool(np.all(abs(flat - exact) <= k_u / (1 - k_u) * magnitude))
+        count, own = (
+            roundings(self.op, direction, dtype).count for dtype in (self.dtype.name, "float64")
+        )
+        bound = rounded_up(relative(count, self.dtype.name, 2 * own + products))
+        return bool(np.all(abs(flat - exact) <= bound * magnitude))
 
 
 def _few(data: Array) -> tuple[Array, list[slice]]:

@@ -11,10 +11,15 @@ from derive import Operator
 from derive.core.form import TrilinearForm
 from derive.sparse import compressed_rows
 
+from ._runtime.compiler import SCALARS
 from ._runtime.trial import BATCH, Trial, numbers
 from .exactness import integral
+from .judge.answers import directions
+from .rounding import PRECISION, relative, rounded_up, roundings
 
 SEEDS = 3
+OWN = 4  # roundings of a value, of what is subtracted, and of the comparison
+FLOATS = tuple(dtype for dtype in SCALARS if dtype in PRECISION)
 
 
 def trial(op: Operator) -> Trial:
@@ -22,7 +27,7 @@ def trial(op: Operator) -> Trial:
 
     >>> from derive import Conv1d
     >>> trial(Conv1d(1, 1, 3, bias=False, input_size=6))
-    Trial(values=(106, -222, -4), longest=6, magnitude=0, terms=0)
+    Trial(values=(106, -222, -4), longest=6, allowed={})
     """
     positions = [prod(shape[1:]) for shape in (op.input_shape, op.output_shape)]
     longest = max(*positions, op.nnz // min(positions) + 1)
@@ -33,12 +38,19 @@ def trial(op: Operator) -> Trial:
     sums = [_sums(form, Trial((), longest).largest, seed, op.learned) for seed in range(SEEDS)]
     if integral(op):
         return Trial(tuple(value for value, _ in sums), longest)
-    return Trial(
-        values=tuple(value / common for value, _ in sums),
-        longest=longest,
-        magnitude=max(-(-moduli // common) for _, moduli in sums),
-        terms=longest * BATCH + sum(axis.n_tap + 3 for axis in op.axes),
-    )
+    magnitude = max(-(-moduli // common) for _, moduli in sums)
+    if op.bias_shape:
+        magnitude += BATCH * prod(op.output_shape) * Trial((), longest).largest ** 2
+    values = tuple(value / common for value, _ in sums)
+    return Trial(values, longest, {dtype: _allowed(op, dtype, magnitude) for dtype in FLOATS})
+
+
+def _allowed(op: Operator, dtype: str, magnitude: int) -> float:
+    """How far rounding may take an inner product, of which that is the sum of moduli."""
+    count = max(roundings(op, direction, dtype, BATCH).count for direction in directions(op))
+    shapes = op.input_shape, op.output_shape, op.form.weight_shape
+    products = BATCH * max(map(prod, shapes))
+    return rounded_up(relative(count, dtype, products + OWN) * magnitude)
 
 
 def _sums(form: TrilinearForm, largest: int, seed: int, learned: bool) -> tuple[int, int]:
@@ -48,7 +60,7 @@ def _sums(form: TrilinearForm, largest: int, seed: int, learned: bool) -> tuple[
     w = w if learned else np.ones_like(w)
     x, g = (each.reshape(BATCH, -1).T for each in (x, g))
     found = []
-    for each, *data in ((form, x, g, w), (absolute(form), abs(x), abs(g), abs(w))):
+    for each, *data in ((form, x, g, w), (form.absolute, abs(x), abs(g), abs(w))):
         matrix = compressed_rows(each, data[2], 0, len(g), np.int64)
         found.append(int((data[1] * (matrix @ data[0])).sum()))
     return found[0], found[1]
@@ -63,12 +75,3 @@ def _scaled(form: TrilinearForm) -> tuple[TrilinearForm, int]:
         axes.append(replace(axis, strands=strands))
         common *= times
     return replace(form, axes=tuple(axes)), common
-
-
-def absolute(form: TrilinearForm) -> TrilinearForm:
-    """The form of the absolute coefficients, which bounds what rounding can do."""
-    axes = tuple(
-        replace(a, strands=tuple(replace(s, coefficient=abs(s.coefficient)) for s in a.strands))
-        for a in form.axes
-    )
-    return replace(form, axes=axes)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.rounding import DIRECTIONS
 from derive import Operator
 from derive.apply import by_strands, weight_gradient
 from derive.core.axis import Axis
@@ -23,9 +24,6 @@ from derive.core.resize_rule import ResizeRule
 from derive.core.rules import AdjointRule, AxisRule, ChainRule
 
 Ints = NDArray[np.int64]
-DIRECTIONS = ("forward", "input_gradient", "weight_gradient", "bias_gradient")
-# u of the dtypes of floats is 2**-p: they hold every integer up to 2**p
-SIGNIFICANT = {"float16": 11, "bfloat16": 8, "float32": 24, "float64": 53}
 BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 62}
 HELD = 2**53  # float64 holds all integers up to here
 

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from codegen.rounding import DIRECTIONS, PRECISION
 from derive import Operator
 from derive.arguments import choice, integer
 
-from .answers import BITS, DIRECTIONS, SIGNIFICANT, Answers, directions, rounds
+from .answers import BITS, Answers, directions, rounds
 from .calls import KINDS, Caller, understood
 from .comparison import Agreement, Finding, arguments, put
 from .places import where
@@ -21,7 +22,7 @@ from .sizes import Shape, other_sizes, representative
 from .variants import look_alike
 from .verdict import Certificate, Counterexample
 
-DTYPES = (*SIGNIFICANT, *BITS)
+DTYPES = (*PRECISION, *BITS)
 BUDGET = 200
 FOR_REDUCTION = 3  # one call in so many is kept for making a counterexample smaller
 REFUSALS = 3  # so many other sizes refused, and the function is taken to be for one size

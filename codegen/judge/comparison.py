@@ -1,28 +1,29 @@
 """One probe put to a function: whether it answered right, and what was wrong if not.
 
-Where weights are fractions, right means within a bound. A sum of K products differs from the exact
-one by at most gamma_K = K*u/(1 - K*u) times the sum of their magnitudes (N. Higham, Accuracy and
-Stability of Numerical Algorithms, section 3.1). A foreign resize may also compute the weights in
-its dtype: they come from a position of at most n + m, known to (n + m)*u an operation, and no
-kernel of a resize has a slope beyond 2.
+Where weights are fractions, right means within the bound of ``codegen.rounding``. A foreign resize
+may also compute the weights in its dtype: they come from a position of at most n + m, known to
+(n + m)*u an operation, and no kernel of a resize has a slope beyond 2.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.rounding import PRECISION, relative, rounded_up, roundings
 from derive import Operator
 
-from .answers import SIGNIFICANT, Answers, Sample, rounds
+from .answers import Answers, Sample, rounds
 from .calls import Caller
 from .probes import Probe, sample_of
 
 Array = NDArray[Any]
 OPERATIONS = 8  # roundings between a position and the weight that follows from it
+OWN = 4  # roundings of the exact answer and of its bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ def put(caller: Caller, probe: Probe, direction: str) -> Agreement | Finding:
     if np.array_equal(got, exact):
         return Agreement(exact=True)
     wrong = got != exact
-    if rounds(probe.op) and caller.dtype in SIGNIFICANT:
+    if rounds(probe.op) and caller.dtype in PRECISION:
         with np.errstate(invalid="ignore"):
             bound = rounding(probe.op, direction, sample, caller.dtype)
             wrong = ~(abs(got.astype(np.float64) - exact) <= bound.reshape(exact.shape))
@@ -92,9 +93,9 @@ def put(caller: Caller, probe: Probe, direction: str) -> Agreement | Finding:
 def rounding(op: Operator, direction: str, sample: Sample, dtype: str) -> Array:
     """The bound of every number of an answer."""
     answers = Answers(op, absolute=True)
-    u = 2.0 ** -SIGNIFICANT[dtype]
-    magnitude = answers.values(direction, sample.absolute())
-    terms = answers.terms(direction, len(sample.x)) + sum(axis.n_tap + 3 for axis in op.axes)
+    magnitude, batch = answers.values(direction, sample.absolute()), len(sample.x)
+    own = roundings(op, direction, dtype, batch).count
+    count = own + answers.terms(direction, batch)  # a foreign function need not fold
     positions = sum(axis.n_in + axis.n_out for axis in op.axes)
-    weights = 2 * OPERATIONS * positions * u * magnitude.max(initial=0)
-    return np.asarray(terms * u / (1 - min(terms * u, 0.5)) * magnitude + weights)
+    weights = relative(2 * OPERATIONS * positions, dtype, OWN) * ceil(magnitude.max(initial=0))
+    return np.asarray(rounded_up(relative(count, dtype, OWN)) * magnitude + rounded_up(weights))

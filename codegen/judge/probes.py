@@ -8,9 +8,10 @@ from math import isqrt, prod
 
 import numpy as np
 
+from codegen.rounding import PRECISION
 from derive import Operator
 
-from .answers import BITS, SIGNIFICANT, Answers, Ints, Sample, rounds
+from .answers import BITS, Answers, Ints, Sample, rounds
 
 SMALL, WIDEST = 4, 2**20
 IMPULSES = 32
@@ -67,7 +68,7 @@ def exact_up_to(op: Operator, direction: str, dtype: str, batch: int) -> int:
     answers = Answers(op)
     if rounds(op):
         return SMALL
-    bits = SIGNIFICANT.get(dtype) or BITS[dtype]
+    bits = PRECISION.get(dtype) or BITS[dtype]
     terms = answers.terms(direction, batch)
     for axis in op.axes:  # whole coefficients other than 1: a chain counts one input twice
         terms *= max((abs(int(s.coefficient)) for s in axis.strands), default=1)
@@ -78,7 +79,7 @@ def _thinned(
     sample: Sample, op: Operator, direction: str, dtype: str, rng: np.random.Generator
 ) -> Sample:
     """The sample with as many zeros as narrow dtypes need to hold every sum."""
-    limit = 2 ** (SIGNIFICANT.get(dtype) or BITS[dtype])
+    limit = 2 ** (PRECISION.get(dtype) or BITS[dtype])
     answers = Answers(op, absolute=True)
     while answers.values(direction, sample.absolute()).max(initial=0) >= limit:
         kept = rng.random(sample.x.shape) < 0.5, rng.random(sample.grad.shape) < 0.5

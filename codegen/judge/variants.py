@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.rounding import PRECISION
 from derive import GeometryError, Operator
 from derive.layers import Interpolate, Layer, Pad
 from derive.layers.transposed import TransposedConvolution
 
-from .answers import SIGNIFICANT, Answers, Ints, Sample, rounds
+from .answers import Answers, Ints, Sample, rounds
 from .comparison import rounding
 
 Array = NDArray[Any]
@@ -41,7 +42,7 @@ def look_alike(op: Operator, direction: str, sample: Sample, got: Array, dtype: 
             continue
         with np.errstate(invalid="ignore"):
             away = abs(got.astype(np.float64) - answer)
-        inexact = rounds(variant) and dtype in SIGNIFICANT
+        inexact = rounds(variant) and dtype in PRECISION
         if np.all(away <= (rounding(variant, direction, data, dtype) if inexact else 0)):
             return name
     return _of_the_answer(op, direction, sample, got)

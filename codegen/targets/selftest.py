@@ -15,10 +15,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen._runtime.compiler import SCALARS
 from codegen.describe import header
 from codegen.exact_vectors import ANSWERS, whole_answers
-from codegen.judge.answers import SIGNIFICANT, Answers, Ints, Sample, directions
+from codegen.judge.answers import Answers, Ints, Sample, directions
 from codegen.render import render
+from codegen.rounding import PRECISION, roundings
 from derive import Operator
 
 from .c import comment_of, folded_numbers
@@ -70,7 +72,7 @@ def emit_selftest(op: Operator, name: str) -> str | None:
         filled("grad_y", (BATCH, *op.output_shape)),
     )
     bits = {direction: _bits(op, direction, sample) for direction in directions(op)}
-    held = [direction for direction, needed in bits.items() if needed <= SIGNIFICANT["float64"]]
+    held = [direction for direction, needed in bits.items() if needed <= PRECISION["float64"]]
     if not held:
         return None
     found = whole_answers(op, sample)
@@ -121,8 +123,8 @@ def _bits(op: Operator, direction: str, sample: Sample) -> int:
         return (largest + 1).bit_length()
     if direction == "weight_gradient":
         largest *= by  # both factors are multiples
-    terms = answers.terms(direction, BATCH) + sum(axis.n_tap + 3 for axis in op.axes)
-    return (4 * terms * largest).bit_length()
+    counts = (roundings(op, direction, dtype, BATCH).count for dtype in SCALARS)
+    return (4 * max(counts) * largest).bit_length()
 
 
 def _sizes(op: Operator, sample: Sample) -> dict[str, int]:

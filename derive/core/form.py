@@ -88,6 +88,15 @@ class TrilinearForm:
         return self.groups * self.channels_in * self.channels_out
 
     @cached_property
+    def absolute(self) -> TrilinearForm:
+        """The form with the magnitudes of its coefficients, which bounds what rounding can do."""
+        axes = (
+            replace(a, strands=tuple(replace(s, coefficient=abs(s.coefficient)) for s in a.strands))
+            for a in self.axes
+        )
+        return replace(self, axes=tuple(axes))
+
+    @cached_property
     def adjoint(self) -> TrilinearForm:
         """The form with X and Y exchanged: it takes the very same weight array."""
         return replace(

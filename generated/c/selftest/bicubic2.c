@@ -80,14 +80,14 @@ int main(void)
     int wrong = 0, untested = 0;
     fill(x, 1152, 4294967296u, 65536);
     fill(grad_y, 4608, 17179869184u, 65536);
-    if (holds(33554432)) {
+    if (holds(8388608)) {
         prefill(y, 4608);
         bicubic2_forward(2, x, y);
         wrong += differs("forward", y, 4608, 1, 15324274271200225720u);
     } else {
         untested++;
     }
-    if (holds(268435456)) {
+    if (holds(67108864)) {
         prefill(grad_x, 1152);
         bicubic2_input_gradient(2, grad_y, grad_x);
         wrong += differs("input_gradient", grad_x, 1152, 1, 800240828396903202u);

@@ -87,7 +87,7 @@ int main(void)
     } else {
         untested++;
     }
-    if (holds(16384)) {
+    if (holds(8192)) {
         prefill(grad_x, 1152);
         bilinear_3_2_input_gradient(2, grad_y, grad_x);
         wrong += differs("input_gradient", grad_x, 1152, 1, 5781097893115346242u);

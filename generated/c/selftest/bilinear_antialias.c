@@ -80,14 +80,14 @@ int main(void)
     int wrong = 0, untested = 0;
     fill(x, 1536, 4294967296u, 8537583600);
     fill(grad_y, 210, 17179869184u, 8537583600);
-    if (holds(2199023255552)) {
+    if (holds(1099511627776)) {
         prefill(y, 210);
         bilinear_antialias_forward(2, x, y);
         wrong += differs("forward", y, 210, 1, 5000327183204469685u);
     } else {
         untested++;
     }
-    if (holds(274877906944)) {
+    if (holds(137438953472)) {
         prefill(grad_x, 1536);
         bilinear_antialias_input_gradient(2, grad_y, grad_x);
         wrong += differs("input_gradient", grad_x, 1536, 1, 7593859445514125242u);
