@@ -20,6 +20,7 @@ from ._runtime.bounded import SECONDS, OutOfBoundsError, run
 from ._runtime.cache import Job, libraries
 from ._runtime.compiler import SCALARS, Compiler, find_compiler, write_sources
 from ._runtime.library import library_functions
+from .acceptance import faults
 from .chain import ChainKernel
 from .emit import default_name, emit_numpy
 from .error_bound import error_bound
@@ -27,7 +28,6 @@ from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
 from .record import checked
-from .selftest import faults
 from .targets.c import CText, emit
 
 TARGETS = ("numpy", "c")

@@ -15,7 +15,7 @@ from .emit import emit_face, emit_numpy
 from .prime_field.library import cxx_compiler
 from .record import record, written
 from .targets.c import emit
-from .targets.selftest import emit_selftest
+from .targets.c_selftest import emit_selftest
 
 RUNTIME = Path(__file__).parent / "_runtime"
 OURS = (

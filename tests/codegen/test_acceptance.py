@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 import derive
 from codegen import Kernel
+from codegen.acceptance import SMALL, faults
 from codegen.builder import build_sized
 from codegen.rounding import PRECISION, gamma, relative
-from codegen.selftest import SMALL, faults
 from codegen.trials import trial
 from derive import Operator
 

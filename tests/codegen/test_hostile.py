@@ -21,7 +21,7 @@ from codegen._runtime.errors import CompileError
 from codegen.builder import build
 from codegen.emit import emit_c, emit_face, emit_header, emit_numpy
 from codegen.generate import differences, write
-from codegen.targets.selftest import emit_selftest
+from codegen.targets.c_selftest import emit_selftest
 from codegen.voice import plain
 from derive.catalogue import CatalogueError, read_catalogue
 from derive.names import RESERVED, is_identifier

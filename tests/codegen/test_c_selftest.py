@@ -12,7 +12,7 @@ import pytest
 import derive
 from codegen._runtime.compiler import find_compiler
 from codegen.builder import c_sources
-from codegen.targets.selftest import checksum, emit_selftest
+from codegen.targets.c_selftest import checksum, emit_selftest
 from derive import Operator
 from derive.catalogue import read_catalogue
 from tests.cases import generator
