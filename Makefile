@@ -47,8 +47,8 @@ fuzz: .venv/dev  ## Compare N random operators, NumPy and C, with the matrix and
 demo: .venv/plots  ## Convolve a photograph with the kernels and write out/demo.png
 	$(BIN)/python -m demo
 
-bench: .venv/dev  ## Measure, side by side in one run, and print the tables
-	$(BIN)/python -m benchmarks
+bench: .venv/bench  ## Measure beside torch, onnxruntime, OpenVINO and ncnn (ARGS="layers --only REGEX")
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: .venv/dev  ## Check style and types
 	$(BIN)/ruff format --check .
@@ -77,6 +77,10 @@ clean:  ## Remove what make made, the generated sources excepted
 
 .venv/proofs: .venv/core
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[proofs]
+	@touch $@
+
+.venv/bench: .venv/core
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[bench]
 	@touch $@
 
 .venv/dev: .venv/core

@@ -1,57 +1,66 @@
-"""``make bench``: all tables, printed and kept in benchmarks/RESULTS.md."""
+"""``make bench``: measure all sections, or some, and write benchmarks/RESULTS.md."""
 
 from __future__ import annotations
 
 import os
-import platform
+import re
 import sys
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy and torch read it
+import click
 
-RESULTS = Path(__file__).parent / "RESULTS.md"
-
-
-def main() -> None:
-    """Measure and report."""
-    import numpy as np
-    import torch
-
-    from codegen._runtime.compiler import find_compiler
-
-    from . import derivation, fused, layers, sparse
-
-    versions = f"Python {platform.python_version()}, NumPy {np.__version__}, torch "
-    versions += f"{torch.__version__}, {find_compiler().version.splitlines()[0]}"
-    parts = [
-        "# Measured by `make bench`",
-        f"{_processor()}, {os.cpu_count()} cores, one thread; {versions}. Times are the best of "
-        "several rounds in which the contestants take turns; compare ratios, not milliseconds.",
-        "## The matrix",
-        sparse.measure(),
-        "## The normal form",
-        derivation.normal_forms(),
-        "## Emission",
-        derivation.emission(),
-        "## The generated C beside torch",
-        "Exact class (direct sums), batch 1, float32, bias included; the weight is packed in every "
-        "call.",
-        layers.measure(),
-        "## Resize then convolve, fused",
-        fused.measure(),
-    ]
-    text = "\n\n".join(parts) + "\n"
-    RESULTS.write_text(text, encoding="utf-8")
-    sys.stdout.write(text)
+HERE = Path(__file__).parent
+KEPT, RESULTS, PICTURE = HERE / "results.json", HERE / "RESULTS.md", HERE / "ratios.svg"
+COSTS = ("matrix", "normal-form", "emission", "fused")
+LAYERS = ("layers", "others", "float64", "gradients", "growth")
+ALGORITHMS = ("exact", "fast", "auto")
 
 
-def _processor() -> str:
+@click.command()
+@click.argument("sections", nargs=-1, type=click.Choice((*LAYERS, *COSTS)))
+@click.option("--only", default="", metavar="REGEX", help="Layers whose name it finds.")
+@click.option("--rounds", default=15, type=click.IntRange(1), help="In which all take turns.")
+@click.option("--threads", default=1, type=click.IntRange(1), help="Of everybody.")
+@click.option(
+    "--algorithm",
+    "algorithms",
+    multiple=True,
+    default=("auto",),
+    type=click.Choice(ALGORITHMS),
+    help="Of ours; may be given several times.",
+)
+@click.option("--peer", "who", multiple=True, help="Only these; may be given several times.")
+@click.option("--keep/--forget", default=True, help="Write results.json, RESULTS.md, ratios.svg.")
+def main(
+    sections: tuple[str, ...],
+    only: str,
+    rounds: int,
+    threads: int,
+    algorithms: tuple[str, ...],
+    who: tuple[str, ...],
+    keep: bool,
+) -> None:
+    """Measure SECTIONS, or all of them, and print their tables."""
+    from .peers import WHERE
+
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+        pattern = re.compile(only)
+    except re.error as error:
+        raise click.BadParameter(f"{only!r}: {error}", param_hint="--only") from None
+    if unknown := set(who) - set(WHERE):
+        allowed = f"{', '.join(sorted(unknown))}: allowed are {', '.join(WHERE)}"
+        raise click.BadParameter(allowed, param_hint="--peer")
+    os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch and our kernels read it
+    from .run import Run, known, write
+
+    store = known(KEPT)
+    run = Run(pattern, rounds, threads, algorithms, who or tuple(WHERE), store)
+    for section in sections or (*LAYERS, *COSTS):
+        text = run.section(section) if section in LAYERS else run.cost(section)
+        sys.stdout.write(f"## {section}\n\n{text}\n\n")
+        sys.stdout.flush()
+        if keep:
+            write(store, KEPT, RESULTS, PICTURE)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,8 @@ from derive.catalogue import read_catalogue
 from derive.core.rules import AdjointRule, AxisRule, ConvolutionRule, TransposedRule
 
 from . import CATALOGUE
-from .timing import best, table
+from .table import table
+from .timing import best
 
 LONG = 10**6
 AXES: dict[str, AxisRule] = {

@@ -8,7 +8,8 @@ from torch.nn import functional
 import codegen
 import derive
 
-from .timing import best, table
+from .table import table
+from .timing import best
 
 # channels, input size, mode, kernel
 LAYERS = (

@@ -10,7 +10,8 @@ import numpy as np
 
 import derive
 
-from .timing import best, table
+from .table import table
+from .timing import best
 
 GOAL_TIME, GOAL_MEMORY = 4.0, 1.5
 
