@@ -11,6 +11,7 @@ from ._runtime.machine import Machine
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
 from .lanes import Lanes, lanes_of, suits
 from .nests import Correlation, Gather
+from .transforms import Transform, chosen
 
 ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 
@@ -31,3 +32,8 @@ def gradient_schedule(
     if machine is not None and suits_gradient(form, machine, ITEM[dtype]):
         return lane_gradient(form, machine, ITEM[dtype])
     return rows
+
+
+def fast_schedule(form: TrilinearForm, machine: Machine, dtype: str) -> Transform | None:
+    """Of forward or input gradient by a fast algorithm; None where the exact sum is sooner done."""
+    return chosen(form, machine, ITEM[dtype])

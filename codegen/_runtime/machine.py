@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -17,6 +17,8 @@ class Machine:
     vector_bytes: int
     features: frozenset[str]
     flags: tuple[str, ...]
+    l2: int = 1 << 19  # bytes of the cache that a core has for itself
+    l3: int = 1 << 23  # of the one that cores share
 
 
 V3 = frozenset({"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"})
@@ -81,8 +83,25 @@ def candidates() -> tuple[Machine, ...]:
     kind = platform.machine().lower()
     if kind in ("x86_64", "amd64"):
         features = _cpu_features()
-        return tuple(machine for machine in X86 if machine.features <= features)
-    return ARM if kind in ("aarch64", "arm64") else OTHER
+        known = tuple(machine for machine in X86 if machine.features <= features)
+    else:
+        known = ARM if kind in ("aarch64", "arm64") else OTHER
+    caches = _caches()
+    l2, l3 = (caches.get(level, getattr(known[0], f"l{level}")) for level in "23")
+    return tuple(replace(machine, l2=l2, l3=l3) for machine in known)
+
+
+def _caches() -> dict[str, int]:
+    """The bytes of the caches by level, where the system says them."""
+    found = {}
+    for each in Path("/sys/devices/system/cpu/cpu0/cache").glob("index*"):
+        try:
+            level, size = ((each / name).read_text().strip() for name in ("level", "size"))
+            if level in "23" and size.endswith("K"):
+                found[level] = int(size[:-1]) << 10
+        except (OSError, ValueError):
+            continue
+    return found
 
 
 def _cpu_features() -> frozenset[str]:

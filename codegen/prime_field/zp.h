@@ -33,6 +33,8 @@ struct Zp {
         return result;
     }
     friend constexpr Zp operator+(Zp a, Zp b) { return of(a.residue + b.residue); }
+    friend constexpr Zp operator-(Zp a) { return of(p - a.residue); }
+    friend constexpr Zp operator-(Zp a, Zp b) { return a + -b; }
     friend constexpr Zp operator*(Zp a, Zp b)
     {
         unsigned __int128 product = (unsigned __int128)a.residue * b.residue;
@@ -58,6 +60,9 @@ template <int N> struct ZpVector {
             lane[i] += other.lane[i];
         return *this;
     }
+    friend ZpVector operator+(ZpVector a, const ZpVector &b) { return a += b; }
+    friend ZpVector operator-(const ZpVector &a, const ZpVector &b) { return a + -b; }
+    friend ZpVector operator-(const ZpVector &vector) { return vector * Zp(-1); }
     friend ZpVector operator*(const ZpVector &vector, Zp scalar)
     {
         ZpVector result;
@@ -76,6 +81,8 @@ ZpVector<N> zp_shuffle(const ZpVector<N> &a, const ZpVector<N> &b, Places... pla
 
 #define SCALAR Zp
 #define RATIO(a, b) (ZpRatio<(a), (b)>::value)
+#define WIDE Zp
+#define WIDE_RATIO(a, b) RATIO(a, b)
 #define VECTOR(name, lanes) typedef ZpVector<(lanes)> name
 #define LOOSE_VECTOR(name, lanes) VECTOR(name, lanes)
 #define __builtin_shufflevector zp_shuffle

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -16,7 +16,8 @@ from codegen.lower import lower
 from codegen.nests import AxisFold, Correlation, Gather, Nests
 from codegen.render import render
 from codegen.resample import resample
-from codegen.schedule import ITEM, gather_schedule, gradient_schedule
+from codegen.schedule import ITEM, fast_schedule, gather_schedule, gradient_schedule
+from codegen.transforms import Transform
 from codegen.trials import trial
 from derive import Operator
 from derive.core.folding import fold
@@ -26,6 +27,7 @@ from . import kernel_object
 from .lanes import lane_gradient_part, lane_part, vector_page
 from .part import Function, Part
 from .rows import correlation_part, row_part
+from .transform import transform_part
 
 ROLES = (
     "input_gradient is the same page as forward with the roles of x and y exchanged: there x is",
@@ -41,6 +43,7 @@ FORWARD = f"ptrdiff_t batch, {READ} x, {READ} weight,\n    {READ} bias, {WRITE} 
 WEIGHT_GRADIENT = f"ptrdiff_t batch, {READ} x, {READ} y,\n    {WRITE} weight"
 BIAS_GRADIENT = f"ptrdiff_t batch, {READ} y, {WRITE} bias"
 BIAS = "bias ? bias[{}] : 0"  # of an output channel
+SCRATCH = f",\n    {WRITE} scratch, ptrdiff_t threads"
 FOLD, UNFOLD = f"{READ} weight, {WRITE} folded", f"{READ} folded, {WRITE} weight"
 
 
@@ -54,37 +57,62 @@ def _without_weight(x: str, y: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CText:
-    """The files of a kernel, and what its functions take prepared."""
+    """The files of a kernel, what its functions take prepared, and which are fast, by direction."""
 
     files: dict[str, str]
     takes: Takes
+    fast: Mapping[str, Transform] = field(default_factory=dict)
 
 
-def emit(op: Operator, name: str, machine: Machine | None = None, dtype: str = "float32") -> CText:
-    """The C file and its header: portable, or for a machine and a dtype."""
-    comment = comment_of([*header(op, name), "", *ROLES])
-    files = {f"{name}.h": emit_header(op, name)}
+def emit(
+    op: Operator,
+    name: str,
+    machine: Machine | None = None,
+    dtype: str = "float32",
+    algorithm: str = "exact",
+) -> CText:
+    """The C file and its header: portable, or for a machine and a dtype, exact or fast."""
+    lines = [*header(op, name), "", *ROLES]
     if not op.learned:
-        return CText({f"{name}.c": _resample(op, name, comment), **files}, Takes(learned=False))
+        text = _resample(op, name, comment_of(lines))
+        return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name)}, Takes(learned=False))
     nests = lower(op.form)
-    parts = _parts(op, name, nests, machine, dtype)
+    fast = _fast(op, machine, dtype) if algorithm == "fast" else {}
+    parts = _parts(op, name, nests, machine, dtype, fast)
+    notes = [line for part in parts for line in part.note]
+    comment = comment_of([*lines, *([""] if notes else []), *notes])
+    takes = _takes(op, parts)
     vectors = machine is not None and any(part.vectors for part in parts)
     text = render(
         "kernel.c.j2",
         comment=comment,
         name=name,
         folds=_folds(nests),
-        vectors=[vector_page(machine, ITEM[dtype])] if machine is not None and vectors else [],
+        vectors=[vector_page(name, machine, ITEM[dtype])] if machine and vectors else [],
         parts=parts,
         bias_parameters=BIAS_GRADIENT,
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
-    return CText({f"{name}.c": text, **files}, _takes(op, parts))
+    return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name, takes)}, takes, fast)
+
+
+def _fast(op: Operator, machine: Machine | None, dtype: str) -> dict[str, Transform]:
+    """The fast algorithms of the directions that have one."""
+    if machine is None:
+        return {}
+    forms = {"forward": op.form, "input_gradient": op.form.adjoint}
+    found = {d: fast_schedule(form, machine, dtype) for d, form in forms.items()}
+    return {direction: transform for direction, transform in found.items() if transform}
 
 
 def _parts(
-    op: Operator, name: str, nests: Nests, machine: Machine | None, dtype: str
+    op: Operator,
+    name: str,
+    nests: Nests,
+    machine: Machine | None,
+    dtype: str,
+    fast: Mapping[str, Transform],
 ) -> list[Part]:
     """The three functions through the weight, each by the schedule that suits it."""
     form, by_x = nests.form, _through_weight("x", "y")
@@ -92,15 +120,23 @@ def _parts(
     by_input = Function(name, "input_gradient", by_x, "0", op.macs)
     by_weight = Function(name, "weight_gradient", WEIGHT_GRADIENT, "0", op.macs)
     return [
-        _gather(form, nests.forward, forward, machine, dtype),
-        _gather(form.adjoint, nests.input_gradient, by_input, machine, dtype),
+        _gather(form, nests.forward, forward, machine, dtype, fast),
+        _gather(form.adjoint, nests.input_gradient, by_input, machine, dtype, fast),
         _gradient(form, nests.weight_gradient, by_weight, machine, dtype),
     ]
 
 
 def _gather(
-    form: TrilinearForm, rows: Gather, function: Function, machine: Machine | None, dtype: str
+    form: TrilinearForm,
+    rows: Gather,
+    function: Function,
+    machine: Machine | None,
+    dtype: str,
+    fast: Mapping[str, Transform],
 ) -> Part:
+    if function.direction in fast:
+        with_scratch = replace(function, parameters=function.parameters + SCRATCH)
+        return transform_part(fast[function.direction], with_scratch)
     schedule = gather_schedule(form, rows, machine, dtype)
     if isinstance(schedule, Lanes):
         return lane_part(schedule, form, function)
@@ -186,18 +222,29 @@ def comment_of(lines: list[str]) -> str:
     return "\n".join(["/*", *(f" * {line}".rstrip() for line in lines), " */"])
 
 
-def emit_header(op: Operator, name: str) -> str:
+def emit_header(op: Operator, name: str, takes: Takes | None = None) -> str:
     """The C header: the contract of the entry points."""
+    scratch = {} if takes is None else takes.scratch
     return render(
         "kernel.h.j2",
         comment=comment_of([*header(op, name), "", *CONTRACT]),
         guard=f"EXACTCONV_{name.upper()}_H",
         name=name,
         functions=[
-            {"direction": direction, "parameters": parameters, "comment": comment}
+            {
+                "direction": direction,
+                "parameters": parameters + SCRATCH * (direction in scratch),
+                "comment": comment + _scratch_comment(scratch.get(direction, 0)),
+            }
             for direction, parameters, comment in _entry_points(op)
         ],
     )
+
+
+def _scratch_comment(numbers: int) -> str:
+    if not numbers:
+        return ""
+    return f"; scratch: {numbers} SCALARs for each of at most so many threads, on a cache line"
 
 
 def _entry_points(op: Operator) -> list[tuple[str, str, str]]:

@@ -130,7 +130,7 @@ def _packing(nest: Lanes | LaneGradient, form: TrilinearForm) -> dict[str, Any]:
     }
 
 
-def vector_page(machine: Machine, item: int) -> dict[str, Any]:
+def vector_page(name: str, machine: Machine, item: int) -> dict[str, Any]:
     """The vector type, and how a square of them is turned: butterflies of growing distance."""
     lanes = machine.vector_bytes // item
     swaps = []
@@ -146,8 +146,9 @@ def vector_page(machine: Machine, item: int) -> dict[str, Any]:
         distance *= 2
     return {
         "lanes": lanes,
-        "loaded": ", ".join(f"t{i} = sums[{i}]" for i in range(lanes)),
-        "listed": ", ".join(f"t{i}" for i in range(lanes)),
+        "loaded": ", ".join(f"t{i} = from[{i}]" for i in range(lanes)),
+        "stored": " ".join(f"to[{i}] = t{i};" for i in range(lanes)),
+        "gathered": ", ".join(f"*({name}_loose *)(from[{i}] + column)" for i in range(lanes)),
         "swaps": swaps,
     }
 

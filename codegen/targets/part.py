@@ -48,7 +48,7 @@ class Part:
     """The text of one function, with what it takes: see ``_runtime.library.Takes``.
 
     ``vectors`` says that it uses the vector type of the kernel, ``plain`` that it takes the weight
-    unfolded.
+    unfolded; ``note`` is what the header says of it.
     """
 
     direction: str
@@ -58,3 +58,4 @@ class Part:
     scratch: int = 0
     vectors: bool = False
     plain: bool = False
+    note: tuple[str, ...] = ()

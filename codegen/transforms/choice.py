@@ -1,0 +1,82 @@
+"""Which fast algorithm is sooner done than the exact sum: a count of vector operations.
+
+A machine is taken to start one multiply-add of vectors, one load and one store each cycle; what
+counts are products, transforms, turned squares and the bytes of U that stream by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+from codegen._runtime.machine import Machine
+from derive.core.axis import Axis
+from derive.core.form import TrilinearForm
+
+from .linear import operations
+from .schedule import Transform, split_axes, transform_of
+
+OUTPUTS = (2, 3, 4, 6)  # of each phase in a tile
+TURNED = 6  # cycles to turn one vector of a square
+DIRECT = 1.05  # of the exact sum, over one multiply-add a cycle
+NEAR, FAR = 26, 8  # bytes a cycle from the shared cache, and from where it is full
+WORTH = 0.95  # of the exact sum's time, that a fast algorithm may take
+
+
+def candidates(form: TrilinearForm, machine: Machine, item: int) -> list[tuple[float, Transform]]:
+    """The transforms of a form and their cycles for one sample, the least first."""
+    if min(form.channels_in, form.channels_out) * 2 < machine.vector_bytes // item:
+        return []
+    found = []
+    for counts in _counts(form):
+        axes = split_axes(form, counts)
+        if axes is not None:
+            transform = transform_of(form, axes, machine, item)
+            found.append((cycles(transform, machine, item), transform))
+    return sorted(found, key=lambda each: each[0])
+
+
+def chosen(form: TrilinearForm, machine: Machine, item: int) -> Transform | None:
+    """The fastest transform, None where the exact sum is as fast."""
+    found = candidates(form, machine, item)
+    if not found:
+        return None
+    time, transform = found[0]
+    exact = DIRECT * form.macs / (machine.vector_bytes // item)
+    return transform if time < WORTH * exact else None
+
+
+def _counts(form: TrilinearForm) -> Iterator[tuple[int | None, ...]]:
+    """Outputs of a tile for each axis; three axes, or few channels, sum the first."""
+    each = [_along(axis) for axis in form.axes]
+    if len(each) < 3:
+        yield from product(*each)
+    if len(each) > 1:
+        yield from product([None], *each[1:])
+
+
+def _along(axis: Axis) -> list[int | None]:
+    return [axis.step * each for each in OUTPUTS]
+
+
+def cycles(transform: Transform, machine: Machine, item: int) -> float:
+    """Of one sample of one group, roughly."""
+    t, form = transform, transform.form
+    rows, strips = t.down.tiles, -(-t.depth.n_out // t.strip)
+    blocks = -(-rows // t.rows) * t.chunks
+    tiles = rows * t.chunks * t.row_tiles  # of one summed output
+    grouped = blocks * -(-t.tiles // t.group) * t.group
+    vectors = t.blocks_out * t.vectors
+    multiply = t.depth.n_out * grouped * t.products * t.terms * vectors
+    streamed = t.packed // form.groups * item * blocks * t.depth.n_out
+    bandwidth = NEAR if t.packed * item < machine.l3 // 2 else FAR
+    loads = max(streamed / bandwidth, streamed / (64 if t.packed * item < machine.l2 // 2 else 17))
+    down, across = t.down, t.across
+    read = t.window * t.width * TURNED + operations(down.windows[0].rows) * t.width
+    per_row = t.row_tiles * down.rows * (operations(across.windows[0].rows) + across.rows)
+    inputs = strips * rows * t.chunks * t.groups_in * (read + per_row)
+    height, width = len(down.tile.outputs), len(across.tile.outputs)
+    up = operations(down.tile.algorithm.AT) * across.tile.products + 2 * t.products
+    along = operations(across.tile.algorithm.AT) * height + (TURNED + 1) * height * width
+    outputs = t.depth.n_out * tiles * vectors * (up + along)
+    return form.groups * (max(multiply, loads) + inputs + outputs)
