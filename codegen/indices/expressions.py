@@ -189,7 +189,7 @@ class Evaluator:
             first, second, *lanes = given if len(given) > 2 else (None, None)
             width = first.width if isinstance(first, Number) and first == second else 0
             if all(0 <= decided(lane) < 2 * width for lane in lanes):
-                return Number(width)
+                return Number(len(lanes))
         raise refused(node, "is not followed")
 
 

@@ -1,7 +1,8 @@
 """A kernel's text -> its syntax tree, read by pycparser.
 
 Comments and preprocessor lines go; those that could change the meaning of what follows are refused,
-but for the macros that declare vectors, which become plain types of a known width.
+but for the macros that declare vectors, which become plain types of a known width, and the one that
+keeps a vector in a register, which is nothing to us.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from .memory import UnprovenError
 PRELUDE = "typedef long ptrdiff_t; typedef float SCALAR; "
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 HARMLESS = re.compile(
-    r'# *(include "\w+\.h"|pragma omp .*|ifndef VECTOR|endif|define (LOOSE_)?VECTOR\(.*)'
+    r'# *(include "\w+\.h"|pragma omp .*|ifndef (VECTOR|KEEP)|endif|define (LOOSE_)?VECTOR\(.*'
+    r"|if defined\(__x86_64__\) && !defined\(__clang__\)|else"
+    r'|define KEEP\(vector\)( __asm__\("" : "\+v"\(vector\)\))?)'
 )
+KEEP = re.compile(r"\bKEEP\(\w+\);")  # which changes nothing
 VECTOR = re.compile(r"^(LOOSE_)?VECTOR\((\w+), (\d+)\);", re.M)
 
 
@@ -37,6 +41,7 @@ def read(text: str) -> Tree:
     """UnprovenError where the text is not of the C that kernels are written in."""
     text = COMMENT.sub(lambda found: "\n" * found.group().count("\n"), text)
     text = "\n".join(_plain_lines(text))
+    text = KEEP.sub("", text)
     declared = list(VECTOR.finditer(text))
     text = VECTOR.sub(lambda found: f"typedef float {found[2]};", text)
     try:

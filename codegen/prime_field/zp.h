@@ -70,11 +70,25 @@ template <int N> struct ZpVector {
             result.lane[i] = vector.lane[i] * scalar;
         return result;
     }
+    friend ZpVector operator*(const ZpVector &a, const ZpVector &b)
+    {
+        ZpVector result;
+        for (int i = 0; i < N; i++)
+            result.lane[i] = a.lane[i] * b.lane[i];
+        return result;
+    }
+    friend ZpVector operator+(const ZpVector &vector, Zp scalar)
+    {
+        ZpVector result;
+        for (int i = 0; i < N; i++)
+            result.lane[i] = vector.lane[i] + scalar;
+        return result;
+    }
     friend ZpVector operator*(Zp scalar, const ZpVector &vector) { return vector * scalar; }
 };
 
 template <int N, class... Places>
-ZpVector<N> zp_shuffle(const ZpVector<N> &a, const ZpVector<N> &b, Places... places)
+ZpVector<sizeof...(Places)> zp_shuffle(const ZpVector<N> &a, const ZpVector<N> &b, Places... places)
 {
     return {{(places < N ? a[places] : b[places - N])...}};
 }
@@ -85,6 +99,7 @@ ZpVector<N> zp_shuffle(const ZpVector<N> &a, const ZpVector<N> &b, Places... pla
 #define WIDE_RATIO(a, b) RATIO(a, b)
 #define VECTOR(name, lanes) typedef ZpVector<(lanes)> name
 #define LOOSE_VECTOR(name, lanes) VECTOR(name, lanes)
+#define KEEP(vector)
 #define __builtin_shufflevector zp_shuffle
 #define restrict __restrict
 

@@ -17,6 +17,7 @@ from codegen.render import render
 
 TEMPLATES = Path(codegen.__file__).parent / "templates"
 PAGES = sorted(path.name for path in TEMPLATES.glob("*.j2"))
+CONSTANT = {"vector_types.c.j2"}  # a page that holds no name
 ON_A_PAGE = {
     nodes.Template,
     nodes.Output,
@@ -72,7 +73,7 @@ def test_pages_hold_names_and_for(page: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_names_are_checked_both_ways(page: str) -> None:
     given = words(page)
-    assert given
+    assert bool(given) != (page in CONSTANT)
     render(page, **given)
     for name in given:
         less = {key: value for key, value in given.items() if key != name}
