@@ -19,6 +19,8 @@ from .places import channel_places, loops_of
 from .sweeps import Sweep, sweeps_of
 from .tiles import Tile, tiles
 
+OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,
+STORING = 12  # and of turning and storing a vector of channels
 HELD_TAPS = 8  # of a kernel row, at most, that are kept in registers
 
 
@@ -77,6 +79,20 @@ class Lanes:
 def suits(form: TrilinearForm, machine: Machine, item: int) -> bool:
     """Whether a group has the output channels to fill most of a vector."""
     return 4 * form.channels_out >= 3 * (machine.vector_bytes // item)
+
+
+def lane_cycles(form: TrilinearForm, machine: Machine, item: int) -> int:
+    """About how long a sample of a group takes, in multiply-adds of a vector."""
+    *outer, column = form.axes
+    blocks = -(-form.channels_out // (machine.vector_bytes // item))
+    accumulators = machine.registers - min(column.n_tap, HELD_TAPS) - 1
+    wide = -(-column.n_out // accumulators)
+    rows = max(1, accumulators // max(1, column.n_out)) if outer else 1
+    kernel_rows = form.channels_in * prod(axis.triples for axis in outer)
+    positions = prod(axis.n_out for axis in form.axes)
+    return blocks * (
+        kernel_rows * column.triples + kernel_rows * OVERHEAD * wide // rows + STORING * positions
+    )
 
 
 def lanes_of(form: TrilinearForm, machine: Machine, item: int) -> Lanes:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
+from .column_lanes import ColumnLanes, column_cycles, columns_of
+from .depthwise import Depthwise, depthwise
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
-from .lanes import Lanes, lanes_of, suits
+from .lanes import Lanes, lane_cycles, lanes_of, suits
 from .nests import Correlation, Gather
 from .transforms import Transform, chosen
 
@@ -18,11 +20,19 @@ ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 
 def gather_schedule(
     form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str
-) -> Gather | Lanes:
+) -> Gather | Lanes | ColumnLanes | Depthwise:
     """Of forward or input gradient; ``rows`` is what fits every machine."""
-    if machine is not None and suits(form, machine, ITEM[dtype]):
-        return lanes_of(form, machine, ITEM[dtype])
-    return rows
+    if machine is None:
+        return rows
+    item = ITEM[dtype]
+    columns = column_cycles(form, machine, item)
+    if columns is None:
+        return lanes_of(form, machine, item) if suits(form, machine, item) else rows
+    if found := depthwise(form, machine, item):
+        return found
+    if lane_cycles(form, machine, item) < columns:
+        return lanes_of(form, machine, item)
+    return columns_of(form, machine, item)
 
 
 def gradient_schedule(

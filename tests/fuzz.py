@@ -44,6 +44,7 @@ from tests.codegen.judge import (
     of_torch_adjoint,
 )
 from tests.codegen.libraries import has_compiler, kernels_for
+from tests.codegen.schedules import channel_lanes
 
 TOGETHER = 48  # operators of one job
 EVERY = 4  # so many NumPy kernels to one that is compiled
@@ -123,7 +124,7 @@ def _compiled(
         for number, op in every
         if (dtype != "int64" or integral(op)) and (machine is None or op.learned)
     ]
-    always = patch.multiple(c, suits=lambda *given: True)
+    always = patch.multiple(c, gather_schedule=channel_lanes)
     gradient = patch.multiple(lane_gradient, suits=lambda *given: True)
     if not chosen:
         return

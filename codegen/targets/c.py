@@ -9,6 +9,8 @@ from typing import Any
 
 from codegen._runtime import Takes
 from codegen._runtime.machine import Machine
+from codegen.column_lanes import ColumnLanes
+from codegen.depthwise import Depthwise
 from codegen.describe import header
 from codegen.lane_gradient import LaneGradient
 from codegen.lanes import Lanes
@@ -24,6 +26,8 @@ from derive.core.folding import fold
 from derive.core.form import TrilinearForm
 
 from . import kernel_object
+from .column_lanes import column_part
+from .depthwise import depthwise_part
 from .lanes import lane_gradient_part, lane_part, vector_page
 from .part import Function, Part
 from .rows import correlation_part, row_part
@@ -140,6 +144,10 @@ def _gather(
     schedule = gather_schedule(form, rows, machine, dtype)
     if isinstance(schedule, Lanes):
         return lane_part(schedule, form, function)
+    if isinstance(schedule, ColumnLanes):
+        return column_part(schedule, function)
+    if isinstance(schedule, Depthwise):
+        return depthwise_part(schedule, function)
     return row_part(schedule, function)
 
 

@@ -48,7 +48,11 @@ def operators(derive: Any) -> list[Any]:
 def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
     """(sample, its text): all portable, and then in lanes those that learn."""
     c, lane_gradient = world["codegen.targets.c"], world["codegen.lane_gradient"]
-    c.suits = lane_gradient.suits = lambda form, machine, item: True
+    lanes, item = world["codegen.lanes"], world["codegen.schedule"].ITEM[DTYPE]
+    lane_gradient.suits = lambda form, machine, item: True
+    c.gather_schedule = lambda form, rows, machine, dtype: (
+        rows if machine is None else lanes.lanes_of(form, machine, item)
+    )
     machine = world["codegen._runtime.machine"].candidates()[-1]
     pairs = [(sample, None) for sample in samples]
     pairs += [(sample, machine) for sample in samples if sample.op.learned]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import codegen
 import derive
-from codegen import CompileError, lane_gradient, schedule
+from codegen import CompileError
 from codegen._runtime.machine import ARM, X86, Machine
 from codegen.prime_field import identities, library
 from codegen.prime_field.arithmetic import (
@@ -108,12 +108,11 @@ def test_the_form_over_residues_is_the_operator() -> None:
 # --- texts that are right --------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("always")
 @needs_cxx
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name if m else "portable")
-def test_random_operators(machine: Machine | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_operators(machine: Machine | None) -> None:
     """In lanes, too, whatever the number of channels: every text is its operator."""
-    monkeypatch.setattr(schedule, "suits", lambda form, machine, item: True)
-    monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
     dtype = "float32" if machine in (None, X86[0]) else "float64"
     kernels = [
         (f"op{i}", op, c.emit(op, f"op{i}", machine, dtype)) for i, op in enumerate(OPERATORS)

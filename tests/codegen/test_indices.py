@@ -10,7 +10,6 @@ import pytest
 
 import codegen
 import derive
-from codegen import lane_gradient, schedule
 from codegen._runtime.machine import ARM, X86, Machine
 from codegen.indices import IndexSafety, index_safety, obligations
 from codegen.indices.affine import Affine, Counter
@@ -41,11 +40,10 @@ def test_every_committed_text(entry: derive.catalogue.Entry) -> None:
     assert {"forward", "input_gradient"} <= {*found.functions}
 
 
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.name if m else "portable")
-def test_random_operators(machine: Machine | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_random_operators(machine: Machine | None) -> None:
     """In lanes, too, whatever the number of channels."""
-    monkeypatch.setattr(schedule, "suits", lambda form, machine, item: True)
-    monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
     in_lanes = 0
     for i, op in enumerate(OPERATORS):
         text = c.emit(op, "op", machine, ("float32", "float64")[i % 2])

@@ -1,0 +1,125 @@
+"""The depthwise schedule: one input channel for each group, its kernel in registers.
+
+A strip of output rows is computed column by column, a vector at a time. Every input row is read
+once and used for all the output rows that it touches; an output row is stored as soon as it has met
+its last input row. The weight is taken as it lies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from math import prod
+
+from derive.core.axis import Axis
+from derive.core.form import TrilinearForm
+
+from ._runtime.machine import Machine
+from .column_lanes import WIDEST_ADVANCE, flattened, lanes_for
+from .column_tiles import ColumnTile, column_tiles
+from .nests import Affine, Loop
+from .places import channel_places, loops_of
+from .tiles import Tile, tiles
+
+MOST_UPDATES = 450  # multiply-adds of a tile of a strip, so that its text stays short
+WHOLE_MAP = 16  # rows that are one strip
+
+
+@dataclass(frozen=True, slots=True)
+class InputRow:
+    """Where an input row of a strip begins, and the (output row, outer tap) pairs that use it."""
+
+    x: int
+    uses: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """``count`` strips of ``rows`` output rows, the c-th at y + y_step*c and x + x_step*c."""
+
+    count: int
+    rows: int
+    y: int
+    y_step: int
+    x: int
+    x_step: int
+    reads: tuple[InputRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Depthwise:
+    """A gather of one input channel in each group; places are those of a pair of channels."""
+
+    channels: tuple[Loop, ...]
+    y: Affine
+    x: Affine
+    w: Affine
+    bias: Affine
+    lanes: int
+    y_row: int
+    taps: int  # of a kernel row
+    strips: tuple[Strip, ...]
+    tiles: tuple[ColumnTile, ...]
+
+
+def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | None:
+    """The schedule of a folded form; None where it has more input channels or axes, or no row."""
+    if form.channels_in > 1:
+        return None
+    form = flattened(form)
+    *outer, column = form.axes
+    few = min(column.step, column.n_out) < machine.registers // 2
+    if len(outer) > 1 or column.n_in < 2 or column.advance > WIDEST_ADVANCE or not few:
+        return None
+    lanes = lanes_for(column, machine, item)
+    channels = loops_of(b="batch", g=form.groups, o=form.channels_out)
+    y, x, w = channel_places(form)
+    return Depthwise(
+        channels=channels,
+        y=y.within(channels),
+        x=x.within(channels),
+        w=w.within(channels),
+        bias=Affine.of(0, g=form.channels_out, o=1).within(channels),
+        lanes=lanes,
+        y_row=column.n_out,
+        taps=column.n_tap,
+        strips=tuple(
+            _strip(tile, column)
+            for tile in (tiles(outer[0], _rows(outer[0], column)) if outer else [ONE_ROW])
+        ),
+        tiles=tuple(column_tiles(column, lanes, 1)),
+    )
+
+
+ONE_ROW = Tile(1, 1, 0, 0, 0, 0, ((0, 0, 0),))
+
+
+def _rows(axis: Axis, column: Axis) -> int:
+    """Output rows of a strip: many, as neighbours share their input rows."""
+    most = max(
+        1,
+        MOST_UPDATES
+        // max(
+            1,
+            prod(a.triples for a in (axis, column))
+            // max(1, prod(a.n_out for a in (axis, column))),
+        ),
+    )
+    return axis.n_out if axis.n_out <= min(most, WHOLE_MAP) else max(axis.step, min(most, 8))
+
+
+def _strip(tile: Tile, column: Axis) -> Strip:
+    """The input rows of a tile of output rows."""
+    reads = sorted((x, j, tap) for j, tap, x in tile.reads)
+    return Strip(
+        tile.count,
+        tile.width,
+        column.n_out * tile.y,
+        column.n_out * tile.y_step,
+        column.n_in * tile.x,
+        column.n_in * tile.x_step,
+        tuple(
+            InputRow(column.n_in * x, tuple((j, tap) for _, j, tap in same))
+            for x, same in groupby(reads, key=lambda read: read[0])
+        ),
+    )

@@ -1,0 +1,34 @@
+"""One schedule for all operators, also for those that another would suit better."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from codegen._runtime.machine import Machine
+from codegen.column_lanes import column_cycles, columns_of
+from codegen.depthwise import depthwise
+from codegen.lanes import lanes_of
+from codegen.nests import Gather
+from codegen.schedule import ITEM
+from derive.core.form import TrilinearForm
+
+Chosen = Callable[[TrilinearForm, Gather, Machine | None, str], Any]
+
+
+def channel_lanes(form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str) -> Any:
+    """Output channels in lanes, whatever their number."""
+    return rows if machine is None else lanes_of(form, machine, ITEM[dtype])
+
+
+def column_lanes(form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str) -> Any:
+    """Columns in lanes wherever that fits."""
+    if machine is None or column_cycles(form, machine, ITEM[dtype]) is None:
+        return rows
+    return columns_of(form, machine, ITEM[dtype])
+
+
+def strips(form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str) -> Any:
+    """The depthwise schedule wherever it fits, else columns in lanes."""
+    found = None if machine is None else depthwise(form, machine, ITEM[dtype])
+    return found or column_lanes(form, rows, machine, dtype)
