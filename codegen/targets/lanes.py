@@ -148,6 +148,9 @@ def vector_page(name: str, machine: Machine, item: int) -> dict[str, Any]:
         "lanes": lanes,
         "loaded": ", ".join(f"t{i} = from[{i}]" for i in range(lanes)),
         "stored": " ".join(f"to[{i}] = t{i};" for i in range(lanes)),
+        "written": " ".join(
+            f"*({name}_loose *)(y + plane*{i}) = turned[{i}];" for i in range(lanes)
+        ),
         "gathered": ", ".join(f"*({name}_loose *)(from[{i}] + column)" for i in range(lanes)),
         "swaps": swaps,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from derive.core.axis import Axis
@@ -88,15 +88,16 @@ def axis_tiles(axis: Axis, m: int | None) -> AxisTiles | None:
     (0, 3, 8, ())
     """
     try:
-        tile = summed(axis) if m is None else fast_axis(axis, m)
+        tile = _in_order(summed(axis)) if m is None else fast_axis(axis, m)
+        if growth(tile.algorithm) > GROWTH or not _without_gaps(tile):
+            return None
+        tile = _begun(tile, axis.n_out)
         solved = borders(tile, axis)
     except GeometryError:
         return None
-    if solved.direct or growth(tile.algorithm) > GROWTH or not _without_gaps(tile):
+    if solved.direct:
         return None
-    low, high = min(tile.outputs), max(tile.outputs) + tile.output_image * (tile.images - 1)
-    first = -(high // tile.output_step)
-    last = (axis.n_out - 1 - low) // tile.output_step
+    first, last = _range(tile, axis.n_out)
     rows = tile.algorithm.input_rows
     place = {row: r for r, row in enumerate(rows)}
     row_of = tuple(place[row] for row in tile.algorithm.BT)
@@ -112,6 +113,38 @@ def axis_tiles(axis: Axis, m: int | None) -> AxisTiles | None:
     return AxisTiles(
         tile, axis.n_in, axis.n_out, first, last - first + 1, tuple(windows), tuple(at), row_of
     )
+
+
+def _in_order(tile: Tile) -> Tile:
+    """The products in the order of the inputs that they read."""
+    a = tile.algorithm
+    order = sorted(range(a.products), key=lambda p: [not value for value in a.BT[p]])
+    G, BT = (tuple(rows[p] for p in order) for rows in (a.G, a.BT))
+    AT = tuple(tuple(row[p] for p in order) for row in a.AT)
+    return replace(tile, algorithm=replace(a, AT=AT, G=G, BT=BT))
+
+
+def _range(tile: Tile, n_out: int) -> tuple[int, int]:
+    """The first and the last i whose tiles have outputs on the axis."""
+    high = max(tile.outputs) + tile.output_image * (tile.images - 1)
+    return -(high // tile.output_step), (n_out - 1 - min(tile.outputs)) // tile.output_step
+
+
+def _begun(tile: Tile, n_out: int) -> Tile:
+    """The tile moved by whole periods of the axis, so that the fewest of its kind are needed."""
+    step, advance = tile.interior.step, tile.interior.advance
+
+    def moved(k: int) -> Tile:
+        outputs = tuple(y - step * k for y in tile.outputs)
+        return replace(tile, outputs=outputs, inputs=tuple(x - advance * k for x in tile.inputs))
+
+    def needed(each: Tile) -> int:
+        first, last = _range(each, n_out)
+        return last - first
+
+    if tile.images > 1:
+        return tile
+    return min(map(moved, range(tile.output_step // step)), key=needed)
 
 
 def _without_gaps(tile: Tile) -> bool:

@@ -19,20 +19,26 @@ from .schedule import Transform, split_axes, transform_of
 OUTPUTS = (2, 3, 4, 6)  # of each phase in a tile
 TURNED = 6  # cycles to turn one vector of a square
 DIRECT = 1.05  # of the exact sum, over one multiply-add a cycle
-NEAR, FAR = 26, 8  # bytes a cycle from the shared cache, and from where it is full
+SHARES = 4, 2, 1  # of the cache of a core, for V and M: the rest is for what streams by
+CROWDED = 1.1  # more cycles of products where V and M take more than the least of these
+# bytes a cycle that stream from where so many fractions of the shared cache are full
+BANDWIDTH = ((1 / 4, 26), (2 / 5, 17), (1, 6), (float("inf"), 4))
+HIDDEN = 1 / 3  # of the lesser of products and loads, that the greater does not hide
+STARTED = 2  # cycles to begin a sum and to store it
 WORTH = 0.95  # of the exact sum's time, that a fast algorithm may take
 
 
 def candidates(form: TrilinearForm, machine: Machine, item: int) -> list[tuple[float, Transform]]:
     """The transforms of a form and their cycles for one sample, the least first."""
-    if min(form.channels_in, form.channels_out) * 2 < machine.vector_bytes // item:
+    if form.channels_out * 2 < machine.vector_bytes // item:
         return []
     found = []
     for counts in _counts(form):
         axes = split_axes(form, counts)
         if axes is not None:
-            transform = transform_of(form, axes, machine, item)
-            found.append((cycles(transform, machine, item), transform))
+            for share in SHARES:
+                transform = transform_of(form, axes, machine, item, share)
+                found.append((cycles(transform, machine, item), transform))
     return sorted(found, key=lambda each: each[0])
 
 
@@ -67,10 +73,15 @@ def cycles(transform: Transform, machine: Machine, item: int) -> float:
     tiles = rows * t.chunks * t.row_tiles  # of one summed output
     grouped = blocks * -(-t.tiles // t.group) * t.group
     vectors = t.blocks_out * t.vectors
-    multiply = t.depth.n_out * grouped * t.products * t.terms * vectors
-    streamed = t.packed // form.groups * item * blocks * t.depth.n_out
-    bandwidth = NEAR if t.packed * item < machine.l3 // 2 else FAR
-    loads = max(streamed / bandwidth, streamed / (64 if t.packed * item < machine.l2 // 2 else 17))
+    multiply = t.depth.n_out * grouped * t.products * (t.terms + STARTED) * vectors
+    size = t.packed // form.groups * item
+    working = (t.arrays["v"] + t.arrays["m"]) * machine.vector_bytes
+    if working > 1.2 * machine.l2 / SHARES[0]:
+        multiply *= CROWDED
+    loads = 0.0
+    if size + working > machine.l2:
+        rate = next(rate for most, rate in BANDWIDTH if size <= most * machine.l3)
+        loads = size * blocks * t.depth.n_out / rate
     down, across = t.down, t.across
     read = t.window * t.width * TURNED + operations(down.windows[0].rows) * t.width
     per_row = t.row_tiles * down.rows * (operations(across.windows[0].rows) + across.rows)
@@ -79,4 +90,5 @@ def cycles(transform: Transform, machine: Machine, item: int) -> float:
     up = operations(down.tile.algorithm.AT) * across.tile.products + 2 * t.products
     along = operations(across.tile.algorithm.AT) * height + (TURNED + 1) * height * width
     outputs = t.depth.n_out * tiles * vectors * (up + along)
-    return form.groups * (max(multiply, loads) + inputs + outputs)
+    least, most = sorted((multiply, loads))
+    return form.groups * (most + HIDDEN * least + inputs + outputs)

@@ -171,8 +171,9 @@ def transform_of(
     axes: tuple[AxisTiles, AxisTiles, AxisTiles],
     machine: Machine,
     item: int,
+    share: int,
 ) -> Transform:
-    """The blocks of these tiles, from the registers and caches of a machine."""
+    """The blocks of these tiles; V and M of one take a ``share``-th of the cache of a core."""
     depth, down, across = axes
     lanes = machine.vector_bytes // item
     needed = -(-form.channels_out // lanes)
@@ -182,8 +183,9 @@ def transform_of(
     )
     strip = min(STRIP, depth.n_out) if depth.tile.products > 1 else 1
     planes = (strip - 1) * depth.tile.input_step + depth.tile.products
-    numbers = down.rows * across.rows * -(-planes * form.channels_in // lanes) * lanes
-    most = max(1, machine.l2 // 2 // (numbers * item))  # tiles of V that leave room for M
+    numbers = down.rows * across.rows * -(-planes * form.channels_in // lanes)
+    numbers += vectors * down.tile.products * across.tile.products
+    most = max(1, machine.l2 // share // (numbers * machine.vector_bytes))
     images = across.tile.images
     chunks = -(-across.count * images // max(most, machine.registers // 2))
     chunk = -(-across.count // chunks)
