@@ -73,7 +73,7 @@ def cycles(transform: Transform, machine: Machine, item: int) -> float:
     tiles = rows * t.chunks * t.row_tiles  # of one summed output
     grouped = blocks * -(-t.tiles // t.group) * t.group
     vectors = t.blocks_out * t.vectors
-    multiply = t.depth.n_out * grouped * t.products * (t.terms + STARTED) * vectors
+    multiply: float = t.depth.n_out * grouped * t.products * (t.terms + STARTED) * vectors
     size = t.packed // form.groups * item
     working = (t.arrays["v"] + t.arrays["m"]) * machine.vector_bytes
     if working > 1.2 * machine.l2 / SHARES[0]:
