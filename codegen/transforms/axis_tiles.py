@@ -79,7 +79,7 @@ class AxisTiles:
 def axis_tiles(axis: Axis, m: int | None) -> AxisTiles | None:
     """Tiles of m outputs, or of one of each phase (None); None where the engine has none.
 
-    There is none where the algorithm grows errors too much, where a border has outputs that only
+    There is none where nothing is read, where the algorithm grows errors too much, where a border has outputs that only
     a direct sum computes, or where the images of a tile leave gaps.
 
     >>> from derive.core.rules import ConvolutionRule
@@ -89,7 +89,7 @@ def axis_tiles(axis: Axis, m: int | None) -> AxisTiles | None:
     """
     try:
         tile = _in_order(summed(axis)) if m is None else fast_axis(axis, m)
-        if growth(tile.algorithm) > GROWTH or not _without_gaps(tile):
+        if not tile.products or growth(tile.algorithm) > GROWTH or not _without_gaps(tile):
             return None
         tile = _begun(tile, axis.n_out)
         solved = borders(tile, axis)
