@@ -79,8 +79,8 @@ class AxisTiles:
 def axis_tiles(axis: Axis, m: int | None) -> AxisTiles | None:
     """Tiles of m outputs, or of one of each phase (None); None where the engine has none.
 
-    There is none where nothing is read, where the algorithm grows errors too much, where a border has outputs that only
-    a direct sum computes, or where the images of a tile leave gaps.
+    There is none where nothing is read, where the algorithm grows errors too much, where a border
+    has outputs that only a direct sum computes, or where the images of a tile leave gaps.
 
     >>> from derive.core.rules import ConvolutionRule
     >>> found = axis_tiles(ConvolutionRule(kernel=3, before=1, after=1).at(14), 6)
