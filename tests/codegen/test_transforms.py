@@ -10,6 +10,7 @@ from codegen._runtime.machine import ARM, X86, Machine
 from codegen.prime_field import identities
 from codegen.targets.c import emit
 from codegen.transforms import choice
+from codegen.transforms.axis_tiles import axis_tiles
 from derive import (
     Conv1d,
     Conv2d,
@@ -120,10 +121,10 @@ def test_products_per_output() -> None:
     op = Conv2d(channels, channels, 3, padding=1, input_size=128) @ Interpolate(
         channels, (64, 64), scale_factor=2
     )
-    text = emit(op, "k", X86[0], "float32", "fast")
-    tiles = [each.tile for each in text.fast["forward"].axes[1:]]
-    assert [(tile.products, len(tile.outputs)) for tile in tiles] == [(7, 6), (7, 6)]
-    assert "1.36 products per output" in text.files["k.c"]
+    tiles = [axis_tiles(axis, 6) for axis in op.form.axes]
+    assert [each and (each.tile.products, len(each.tile.outputs)) for each in tiles] == [(7, 6)] * 2
+    text = emit(op, "k", replace(X86[0], l2=1 << 20, l3=1 << 25), "float32", "fast")
+    assert "1.36 products per output and pair of" in text.files["k.c"]
 
 
 def test_text_does_not_grow_with_the_image() -> None:
