@@ -71,8 +71,10 @@ def vectors_of(axis: Axis, lanes: int) -> int:
     return -(-_positions(axis) // lanes)
 
 
-def column_tiles(axis: Axis, lanes: int, widest: int) -> list[ColumnTile]:
+def column_tiles(axis: Axis, lanes: int, widest: int, beyond: int = 0) -> list[ColumnTile]:
     """All outputs of an axis in tiles of at most ``widest`` vectors, of nearly equal width.
+
+    So many numbers ``beyond`` the end of a row may be loaded, too.
 
     >>> from derive.core.rules import ConvolutionRule
     >>> axis = ConvolutionRule(kernel=3, before=1, after=1).at(56)
@@ -80,7 +82,7 @@ def column_tiles(axis: Axis, lanes: int, widest: int) -> list[ColumnTile]:
     [(1, 1, 0, 3), (2, 1, 16, 3), (1, 1, 48, 3)]
     """
     found: list[ColumnTile] = []
-    for tile in _tiles(axis, lanes, widest):
+    for tile in _tiles(axis, lanes, widest, beyond):
         if found and _follows(found[-1], tile):
             found[-1] = replace(found[-1], count=found[-1].count + tile.count)
         else:
@@ -88,7 +90,7 @@ def column_tiles(axis: Axis, lanes: int, widest: int) -> list[ColumnTile]:
     return found
 
 
-def _tiles(axis: Axis, lanes: int, widest: int) -> Iterator[ColumnTile]:
+def _tiles(axis: Axis, lanes: int, widest: int, beyond: int) -> Iterator[ColumnTile]:
     """One tile after the other, but for those within, which are one."""
     last = _positions(axis)
     low, high = _within(axis, lanes)
@@ -105,7 +107,7 @@ def _tiles(axis: Axis, lanes: int, widest: int) -> Iterator[ColumnTile]:
             *((q, end - begin) for q in begins[begin:end][:1]),
             *((q, 1) for q in begins[end:]),
         ):
-            tile = _tile(axis, lanes, at, min(last, at + width))
+            tile = _tile(axis, lanes, at, min(last, at + width), beyond)
             yield replace(tile, count=alike, y_step=axis.step * width, x_step=axis.advance * width)
         first += width * count
 
@@ -140,7 +142,7 @@ def _within(axis: Axis, lanes: int) -> tuple[int, int]:
     return low, high
 
 
-def _tile(axis: Axis, lanes: int, begin: int, end: int) -> ColumnTile:
+def _tile(axis: Axis, lanes: int, begin: int, end: int, beyond: int) -> ColumnTile:
     """The positions begin..end of every phase."""
     starts = [*range(begin, end, lanes)]
     starts[-1] = max(0, min(starts[-1], end - lanes))
@@ -151,10 +153,10 @@ def _tile(axis: Axis, lanes: int, begin: int, end: int) -> ColumnTile:
         for phase in phases
         for start in starts
     ]
-    steps, uses = _reads(axis, lanes, len(starts), written, begin)
+    plan, uses = _reads(axis, lanes, len(starts), written, begin, beyond)
     joins, stores = _stores(lanes, written, first, behind)
-    x = min((step.at for step in steps if isinstance(step, Load)), default=0)
-    moved = [replace(s, at=s.at - x) if isinstance(s, Load) else s for s in steps]
+    x = min((step.at for step in plan.steps if isinstance(step, Load)), default=0)
+    moved = [replace(s, at=s.at - x) if isinstance(s, Load) else s for s in plan.steps]
     return ColumnTile(
         1, first, 0, x, 0, len(phases), len(starts), tuple(moved), uses, joins, stores
     )
@@ -166,8 +168,8 @@ def _output(axis: Axis, position: int, phase: int) -> int | None:
 
 
 def _reads(
-    axis: Axis, lanes: int, vectors: int, written: Sequence[Lanes], begin: int
-) -> tuple[list[Load | Shuffle], tuple[Use, ...]]:
+    axis: Axis, lanes: int, vectors: int, written: Sequence[Lanes], begin: int, beyond: int
+) -> tuple[Plan, tuple[Use, ...]]:
     """The vectors that each tap of each phase is multiplied with, and how they are made."""
     wanted: dict[tuple[int, int], list[tuple[int, Lanes]]] = defaultdict(list)
     for at, outputs in enumerate(written):
@@ -175,7 +177,7 @@ def _reads(
         for tap, read in _read(axis, outputs):
             wanted[phase, tap].append((vector, read))
     anchor = axis.advance * begin if axis.advance > 1 else None
-    plan = Plan(lanes, row=(0, axis.n_in), grid=anchor)
+    plan = Plan(lanes, row=(0, axis.n_in + beyond), grid=anchor)
 
     def order(read: Lanes) -> tuple[bool, bool, int]:
         return ZERO in read, anchor is not None and _least(read) < anchor, _least(read)
@@ -189,7 +191,7 @@ def _reads(
             wanted.items(), key=lambda item: (min(_least(read) for _, read in item[1]), item[0])
         )
     ]
-    return plan.steps, tuple(uses)
+    return plan, tuple(uses)
 
 
 def _read(axis: Axis, outputs: Lanes) -> Iterator[tuple[int, Lanes]]:

@@ -7,6 +7,7 @@ its last input row. The weight is taken as it lies.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from math import prod
@@ -16,7 +17,7 @@ from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
 from .column_lanes import WIDEST_ADVANCE, flattened, lanes_for
-from .column_tiles import ColumnTile, column_tiles
+from .column_tiles import ColumnTile, column_tiles, vectors_of
 from .nests import Affine, Loop
 from .places import channel_places, loops_of
 from .tiles import Tile, tiles
@@ -27,9 +28,13 @@ WHOLE_MAP = 16  # rows that are one strip
 
 @dataclass(frozen=True, slots=True)
 class InputRow:
-    """Where an input row of a strip begins, and the (output row, outer tap) pairs that use it."""
+    """Where an input row of a strip begins, and the (output row, outer tap) pairs that use it.
+
+    With ``room`` there is a vector of numbers from its begin on, some of the rows behind it.
+    """
 
     x: int
+    room: bool
     uses: tuple[tuple[int, int], ...]
 
 
@@ -60,6 +65,7 @@ class Depthwise:
     taps: int  # of a kernel row
     strips: tuple[Strip, ...]
     tiles: tuple[ColumnTile, ...]
+    roomy: tuple[ColumnTile, ...]  # the same for rows with room
 
 
 def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | None:
@@ -72,6 +78,8 @@ def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | N
     if len(outer) > 1 or column.n_in < 2 or column.advance > WIDEST_ADVANCE or not few:
         return None
     lanes = lanes_for(column, machine, item)
+    rows, wide = _shape(outer, column, lanes)
+    strips = tiles(outer[0], rows) if outer else [ONE_ROW]
     channels = loops_of(b="batch", g=form.groups, o=form.channels_out)
     y, x, w = channel_places(form)
     return Depthwise(
@@ -83,34 +91,37 @@ def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | N
         lanes=lanes,
         y_row=column.n_out,
         taps=column.n_tap,
-        strips=tuple(
-            _strip(tile, column)
-            for tile in (tiles(outer[0], _rows(outer[0], column)) if outer else [ONE_ROW])
-        ),
-        tiles=tuple(column_tiles(column, lanes, 1)),
+        strips=tuple(_strip(strip, column, prod(form.input_shape[1:]) - lanes) for strip in strips),
+        tiles=tuple(column_tiles(column, lanes, wide)),
+        roomy=tuple(column_tiles(column, lanes, wide, max(0, lanes - column.n_in))),
     )
 
 
 ONE_ROW = Tile(1, 1, 0, 0, 0, 0, ((0, 0, 0),))
 
 
-def _rows(axis: Axis, column: Axis) -> int:
-    """Output rows of a strip: many, as neighbours share their input rows."""
-    most = max(
-        1,
-        MOST_UPDATES
-        // max(
-            1,
-            prod(a.triples for a in (axis, column))
-            // max(1, prod(a.n_out for a in (axis, column))),
-        ),
-    )
-    return axis.n_out if axis.n_out <= min(most, WHOLE_MAP) else max(axis.step, min(most, 8))
+def _shape(outer: Sequence[Axis], column: Axis, lanes: int) -> tuple[int, int]:
+    """Output rows of a strip, which share input rows, and vectors of a tile.
+
+    Two vectors side by side, where that leaves the text short: they read longer pieces of memory.
+    """
+    if not outer:
+        return 1, min(2, vectors_of(column, lanes))
+    (axis,) = outer
+    taps = -(-axis.triples * column.triples // max(1, axis.n_out * column.n_out))
+    for wide, rows in ((2, 4), (1, 8)):
+        most = max(1, MOST_UPDATES // max(1, taps * wide * min(column.step, column.n_out)))
+        if vectors_of(column, lanes) >= wide and most >= rows // 2 * wide:
+            break
+    if axis.n_out <= min(most, WHOLE_MAP):
+        return axis.n_out, wide
+    return max(min(axis.step, most), min(most, rows)), wide
 
 
-def _strip(tile: Tile, column: Axis) -> Strip:
-    """The input rows of a tile of output rows."""
+def _strip(tile: Tile, column: Axis, last: int) -> Strip:
+    """The input rows of a tile of output rows; a vector may begin at ``last`` at the latest."""
     reads = sorted((x, j, tap) for j, tap, x in tile.reads)
+    begins = tile.x + tile.x_step * (tile.count - 1)
     return Strip(
         tile.count,
         tile.width,
@@ -119,7 +130,11 @@ def _strip(tile: Tile, column: Axis) -> Strip:
         column.n_in * tile.x,
         column.n_in * tile.x_step,
         tuple(
-            InputRow(column.n_in * x, tuple((j, tap) for _, j, tap in same))
+            InputRow(
+                column.n_in * x,
+                column.n_in * (begins + x) <= last,
+                tuple((j, tap) for _, j, tap in same),
+            )
             for x, same in groupby(reads, key=lambda read: read[0])
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from codegen.column_tiles import ColumnTile
 from codegen.shuffles import Load, Shuffle
@@ -57,15 +57,21 @@ class Vectors:
         joined = _shuffled(f"{name}{step.a}", second, step.lanes)
         yield f"const {self.type()} {variable} = {joined};"
 
-    def stored(self, tile: ColumnTile, sums: str, y: int) -> Iterator[str]:
-        """The accumulators ``{sums}{place}`` of a tile, put in order and stored from y on."""
+    def stored(self, tile: ColumnTile, sums: str, y: int, *, spills: bool = False) -> Iterator[str]:
+        """The accumulators ``{sums}{place}`` of a tile, put in order and stored from y on.
+
+        With ``spills``, a row shorter than a vector is stored as one.
+        """
         given = tile.accumulators
         for place, step in enumerate(tile.joins, given):
             assert isinstance(step, Shuffle)
             assert step.b is not None
             joined = _shuffled(f"{sums}{step.a}", f"{sums}{step.b}", step.lanes)
             yield f"const {self.type()} {sums}{place} = {joined};"
-        for store in tile.stores:
+        stores = tile.stores
+        if spills and stores[0].lanes < self.lanes and not stores[0].begin:
+            stores = (replace(stores[0], lanes=self.lanes),)
+        for store in stores:
             vector, place = f"{sums}{store.place}", y + store.y
             if store.lanes == 1:
                 yield f"y[{place}] = {vector}[{store.begin}];"

@@ -23,10 +23,11 @@ MACHINES = pytest.mark.parametrize("machine", candidates(), ids=lambda machine: 
 MODES = ["zeros", "reflect", "replicate", "circular"]
 
 
-def layers(heights: range, widths: range) -> list[Operator]:
-    """Kernels, strides, dilations, modes and multipliers, one after the other over all sizes."""
+def layers(widths: range) -> list[Operator]:
+    """Kernels, strides, dilations, modes and multipliers, one after the other over all widths."""
     found: list[Operator] = []
-    for i, (height, width) in enumerate(zip(heights, widths, strict=True)):
+    for i, width in enumerate(widths):
+        height = 4 + 2 * i % 11
         kernel, stride, multiplier = (3, 5, 2, 7)[i % 4], 1 + i % 3, 1 + i % 2
         words = {"stride": stride, "groups": 2, "padding": kernel // 2}
         if i % 5 == 4:
@@ -54,7 +55,7 @@ def layers(heights: range, widths: range) -> list[Operator]:
 @MACHINES
 def test_every_width(tmp_path: Path, machine: Machine, dtype: str) -> None:
     lanes = machine.vector_bytes // (4 if dtype == "float32" else 8)
-    ops = layers(range(4, 4 + 2 * lanes), range(4, 4 + 2 * lanes))
+    ops = layers(range(4, 4 + 2 * lanes))
     ops += [derive.Conv1d(3, 3, 4, padding=2, groups=3, input_size=w) for w in (2, lanes, 50)]
     for kernel, op in kernels_for(tmp_path, ops, machine, dtype):
         assert mismatches(kernel, op) == [], op
@@ -67,7 +68,7 @@ def test_every_width(tmp_path: Path, machine: Machine, dtype: str) -> None:
 def test_arrays_at_guard_pages(tmp_path: Path, machine: Machine, before: bool) -> None:
     rng, place = generator(86, before), partial(at_a_guard, before=before)
     dtype = DTYPES[len(machine.name) % 2 + 1]
-    ops = layers(range(4, 20), range(5, 37, 2))
+    ops = layers(range(5, 37, 3))
     for kernel, op in kernels_for(tmp_path, ops, machine, dtype):
         data = Data.of(op, rng).astype(dtype)
         answer = answer_of_raw(kernel.load(dtype), op, data, place)
@@ -79,7 +80,7 @@ def test_arrays_at_guard_pages(tmp_path: Path, machine: Machine, before: bool) -
 @pytest.mark.parametrize("machine", X86, ids=lambda machine: machine.name)
 def test_the_text_is_its_operator(machine: Machine) -> None:
     """Over the integers modulo 2**61 - 1."""
-    ops = layers(range(4, 14), range(5, 35, 3))
+    ops = layers(range(5, 36, 6))
     texts = [(f"op{i}", op, c.emit(op, f"op{i}", machine)) for i, op in enumerate(ops)]
     for (_, op, _), found in zip(texts, identities(texts), strict=True):
         assert found.holds, (op, found.differs)
