@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from importlib.abc import InspectLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -19,7 +19,9 @@ from ._runtime import CompileError, Kernel, WrongKernelError
 from ._runtime.bounded import SECONDS, OutOfBoundsError, run
 from ._runtime.cache import Job, libraries
 from ._runtime.compiler import SCALARS, Compiler, find_compiler, write_sources
+from ._runtime.folder import cache_folder
 from ._runtime.library import library_functions
+from ._runtime.machine import Machine
 from .acceptance import faults
 from .chain import ChainKernel
 from .emit import default_name, emit_numpy
@@ -27,11 +29,14 @@ from .error_bound import error_bound
 from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
+from .lower import lower
 from .record import checked
+from .schedule import Plan, alternatives
 from .targets.c import CText, emit
+from .tuning import tuned
 
 TARGETS = ("numpy", "c")
-ALGORITHMS = ("exact", "fast")
+ALGORITHMS = ("exact", "fast", "auto")
 
 
 def build(
@@ -47,10 +52,12 @@ def build(
     ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests, where no
     weight is a fraction). ``algorithm`` is "exact": sums as they stand, integers stay integers; or
     "fast", for C and floats: functions that are sooner done by a fast algorithm round more, by
-    what ``error_bound`` says. ``name`` becomes the prefix of the C functions. Compiled libraries
-    are kept in a cache; the same operator is not compiled twice. Where the input size of a layer is
-    left free, a kernel is specialised for each size that comes. A chain of several learned parts
-    is one kernel after the other, and takes a tuple of weights.
+    what ``error_bound`` says; or "auto": the fastest of both, timed once on this machine.
+
+    ``name`` becomes the prefix of the C functions. Compiled libraries are kept in a cache; the same
+    operator is not compiled twice. Where the input size of a layer is left free, a kernel is
+    specialised for each size that comes. A chain of several learned parts is one kernel after the
+    other, and takes a tuple of weights.
 
     >>> import numpy as np
     >>> from derive import Conv2d
@@ -97,9 +104,31 @@ def build_sized(
         kernel = numpy_kernel(name, module)
         return _certified(replace(kernel, dtypes=(dtype,), source=module), op, None)
     machine = None if portable else find_compiler().machine
-    text = emit(op, name, machine, dtype, algorithm)
-    job, loaded = c_job(op, name, dtype, text)
-    return _certified(loaded(compile_libraries([job])[0]), op, text)
+    text = _text(op, name, machine, dtype, algorithm)
+    (kernel,) = _compiled(op, name, dtype, [text])
+    return _certified(kernel, op, text)
+
+
+@lru_cache(maxsize=256)
+def _text(op: Operator, name: str, machine: Machine | None, dtype: str, algorithm: str) -> CText:
+    """The text of an operator; that of "auto" from what this machine computes fastest."""
+    if algorithm != "auto" or not op.learned:
+        return emit(op, name, machine, dtype, algorithm)
+
+    def kernels(plans: Sequence[Plan]) -> list[Kernel]:
+        texts = [emit(op, name, machine, dtype, plan=plan) for plan in plans]
+        return _compiled(op, name, dtype, texts)
+
+    plans = alternatives(op, lower(op.form), machine, dtype)
+    best = tuned(plans, dtype, find_compiler(), cache_folder(), kernels)
+    return emit(op, name, machine, dtype, plan=best)
+
+
+def _compiled(op: Operator, name: str, dtype: str, texts: Sequence[CText]) -> list[Kernel]:
+    """The kernels of several texts of an operator, compiled side by side."""
+    made = [c_job(op, name, dtype, text) for text in texts]
+    paths = compile_libraries([job for job, _ in made])
+    return [loaded(path) for (_, loaded), path in zip(made, paths, strict=True)]
 
 
 def _certified(kernel: Kernel, op: Operator, text: CText | None) -> Kernel:

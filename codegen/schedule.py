@@ -5,6 +5,10 @@ A schedule is data, made from the form alone; ``codegen.targets`` prints it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from derive import Operator
 from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
@@ -12,15 +16,66 @@ from .column_lanes import ColumnLanes, column_cycles, columns_of
 from .depthwise import Depthwise, depthwise
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
 from .lanes import Lanes, lane_cycles, lanes_of, suits
-from .nests import Correlation, Gather
-from .transforms import Transform, chosen
+from .nests import Correlation, Gather, Nests
+from .transforms import Transform, chosen, distinct
 
 ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
+TRIED = 3  # fast algorithms that are timed against the exact sum
+
+Exact = Gather | Lanes | ColumnLanes | Depthwise
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The schedule of each function through the weight."""
+
+    forward: Exact | Transform
+    input_gradient: Exact | Transform
+    weight_gradient: Correlation | LaneGradient
+
+    @property
+    def fast(self) -> Mapping[str, Transform]:
+        """The functions by fast algorithms, by direction."""
+        gathers = {"forward": self.forward, "input_gradient": self.input_gradient}
+        return {d: each for d, each in gathers.items() if isinstance(each, Transform)}
+
+
+def plan(
+    op: Operator, nests: Nests, machine: Machine | None, dtype: str, algorithm: str = "exact"
+) -> Plan:
+    """By rule: exact sums, or fast algorithms where they are sooner done ("fast")."""
+    form = nests.form
+    forward: Exact | Transform = gather_schedule(form, nests.forward, machine, dtype)
+    by_input: Exact | Transform = gather_schedule(
+        form.adjoint, nests.input_gradient, machine, dtype
+    )
+    if machine is not None and algorithm == "fast":
+        forward = chosen(op.form, machine, ITEM[dtype]) or forward
+        by_input = chosen(op.form.adjoint, machine, ITEM[dtype]) or by_input
+    by_weight = gradient_schedule(form, nests.weight_gradient, machine, dtype)
+    return Plan(forward, by_input, by_weight)
+
+
+def alternatives(op: Operator, nests: Nests, machine: Machine | None, dtype: str) -> list[Plan]:
+    """Plans that hold, between them, each schedule that is worth a measurement."""
+    exact = plan(op, nests, machine, dtype)
+    if machine is None:
+        return [exact]
+    forward = [exact.forward, *distinct(op.form, machine, ITEM[dtype], TRIED)]
+    by_input = [exact.input_gradient, *distinct(op.form.adjoint, machine, ITEM[dtype], TRIED)]
+    return [
+        Plan(
+            forward[min(i, len(forward) - 1)],
+            by_input[min(i, len(by_input) - 1)],
+            exact.weight_gradient,
+        )
+        for i in range(max(len(forward), len(by_input)))
+    ]
 
 
 def gather_schedule(
     form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str
-) -> Gather | Lanes | ColumnLanes | Depthwise:
+) -> Exact:
     """Of forward or input gradient; ``rows`` is what fits every machine."""
     if machine is None:
         return rows
@@ -42,8 +97,3 @@ def gradient_schedule(
     if machine is not None and suits_gradient(form, machine, ITEM[dtype]):
         return lane_gradient(form, machine, ITEM[dtype])
     return rows
-
-
-def fast_schedule(form: TrilinearForm, machine: Machine, dtype: str) -> Transform | None:
-    """Of forward or input gradient by a fast algorithm; None where the exact sum is sooner done."""
-    return chosen(form, machine, ITEM[dtype])

@@ -15,10 +15,11 @@ from codegen.describe import header
 from codegen.lane_gradient import LaneGradient
 from codegen.lanes import Lanes
 from codegen.lower import lower
-from codegen.nests import AxisFold, Correlation, Gather, Nests
+from codegen.nests import AxisFold, Correlation, Nests
 from codegen.render import render
 from codegen.resample import resample
-from codegen.schedule import ITEM, fast_schedule, gather_schedule, gradient_schedule
+from codegen.schedule import ITEM, Exact, Plan
+from codegen.schedule import plan as planned
 from codegen.transforms import Transform
 from codegen.trials import trial
 from derive import Operator
@@ -74,15 +75,20 @@ def emit(
     machine: Machine | None = None,
     dtype: str = "float32",
     algorithm: str = "exact",
+    plan: Plan | None = None,
 ) -> CText:
-    """The C file and its header: portable, or for a machine and a dtype, exact or fast."""
+    """The C file and its header: portable, or for a machine and a dtype.
+
+    By a ``plan``, or the one that the rule finds for an ``algorithm``, exact or fast.
+    """
     lines = [*header(op, name), "", *ROLES]
     if not op.learned:
         text = _resample(op, name, comment_of(lines))
         return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name)}, Takes(learned=False))
     nests = lower(op.form)
-    fast = _fast(op, machine, dtype) if algorithm == "fast" else {}
-    parts = _parts(op, name, nests, machine, dtype, fast)
+    if plan is None:
+        plan = planned(op, nests, machine, dtype, algorithm)
+    parts = _parts(op, name, nests.form, plan)
     notes = [line for part in parts for line in part.note]
     comment = comment_of([*lines, *([""] if notes else []), *notes])
     takes = _takes(op, parts)
@@ -98,50 +104,25 @@ def emit(
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
-    return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name, takes)}, takes, fast)
+    return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name, takes)}, takes, plan.fast)
 
 
-def _fast(op: Operator, machine: Machine | None, dtype: str) -> dict[str, Transform]:
-    """The fast algorithms of the directions that have one."""
-    if machine is None:
-        return {}
-    forms = {"forward": op.form, "input_gradient": op.form.adjoint}
-    found = {d: fast_schedule(form, machine, dtype) for d, form in forms.items()}
-    return {direction: transform for direction, transform in found.items() if transform}
-
-
-def _parts(
-    op: Operator,
-    name: str,
-    nests: Nests,
-    machine: Machine | None,
-    dtype: str,
-    fast: Mapping[str, Transform],
-) -> list[Part]:
-    """The three functions through the weight, each by the schedule that suits it."""
-    form, by_x = nests.form, _through_weight("x", "y")
+def _parts(op: Operator, name: str, folded: TrilinearForm, plan: Plan) -> list[Part]:
+    """The three functions through the weight, each by its schedule."""
+    by_x = _through_weight("x", "y")
     forward = Function(name, "forward", FORWARD, BIAS, op.macs)
     by_input = Function(name, "input_gradient", by_x, "0", op.macs)
     by_weight = Function(name, "weight_gradient", WEIGHT_GRADIENT, "0", op.macs)
     return [
-        _gather(form, nests.forward, forward, machine, dtype, fast),
-        _gather(form.adjoint, nests.input_gradient, by_input, machine, dtype, fast),
-        _gradient(form, nests.weight_gradient, by_weight, machine, dtype),
+        _gather(plan.forward, folded, forward),
+        _gather(plan.input_gradient, folded.adjoint, by_input),
+        _gradient(plan.weight_gradient, folded, by_weight),
     ]
 
 
-def _gather(
-    form: TrilinearForm,
-    rows: Gather,
-    function: Function,
-    machine: Machine | None,
-    dtype: str,
-    fast: Mapping[str, Transform],
-) -> Part:
-    if function.direction in fast:
-        with_scratch = replace(function, parameters=function.parameters + SCRATCH)
-        return transform_part(fast[function.direction], with_scratch)
-    schedule = gather_schedule(form, rows, machine, dtype)
+def _gather(schedule: Exact | Transform, form: TrilinearForm, function: Function) -> Part:
+    if isinstance(schedule, Transform):
+        return transform_part(schedule, replace(function, parameters=function.parameters + SCRATCH))
     if isinstance(schedule, Lanes):
         return lane_part(schedule, form, function)
     if isinstance(schedule, ColumnLanes):
@@ -152,9 +133,8 @@ def _gather(
 
 
 def _gradient(
-    form: TrilinearForm, rows: Correlation, function: Function, machine: Machine | None, dtype: str
+    schedule: Correlation | LaneGradient, form: TrilinearForm, function: Function
 ) -> Part:
-    schedule = gradient_schedule(form, rows, machine, dtype)
     if isinstance(schedule, LaneGradient):
         return lane_gradient_part(schedule, form, function)
     return correlation_part(schedule, function)

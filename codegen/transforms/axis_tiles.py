@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 
 from derive.core.axis import Axis
 from derive.errors import GeometryError
 from derive.winograd import Tile, borders, fast_axis, growth, summed
 from derive.winograd.rational import Matrix
+
+from .linear import operations
 
 GROWTH = 32  # at most, of an axis: between F(6, 3) and the next larger
 
@@ -47,6 +49,11 @@ class AxisTiles:
     def rows(self) -> int:
         """Numbers that the input transform makes of a window."""
         return len(self.windows[0].rows)
+
+    @cached_property
+    def operations(self) -> tuple[int, int]:
+        """Of the input transform of a window, and of the output transform."""
+        return operations(self.windows[0].rows), operations(self.tile.algorithm.AT)
 
     @property
     def span(self) -> int:

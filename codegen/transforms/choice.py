@@ -7,13 +7,13 @@ counts are products, transforms, turned squares and the bytes of U that stream b
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 
 from codegen._runtime.machine import Machine
 from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 
-from .linear import operations
 from .schedule import Transform, split_axes, transform_of
 
 OUTPUTS = (2, 3, 4, 6)  # of each phase in a tile
@@ -25,13 +25,17 @@ CROWDED = 1.1  # more cycles of products where V and M take more than the least 
 BANDWIDTH = ((1 / 4, 26), (2 / 5, 17), (1, 6), (float("inf"), 4))
 HIDDEN = 1 / 3  # of the lesser of products and loads, that the greater does not hide
 STARTED = 2  # cycles to begin a sum and to store it
+DOUBT = 1.2  # of the exact sum's time, that a fast algorithm may take to be tried
 WORTH = 0.95  # of the exact sum's time, that a fast algorithm may take
 
 
-def candidates(form: TrilinearForm, machine: Machine, item: int) -> list[tuple[float, Transform]]:
+@lru_cache(maxsize=32)
+def candidates(
+    form: TrilinearForm, machine: Machine, item: int
+) -> tuple[tuple[float, Transform], ...]:
     """The transforms of a form and their cycles for one sample, the least first."""
     if form.channels_out * 2 < machine.vector_bytes // item:
-        return []
+        return ()
     found = []
     for counts in _counts(form):
         axes = split_axes(form, counts)
@@ -39,7 +43,7 @@ def candidates(form: TrilinearForm, machine: Machine, item: int) -> list[tuple[f
             for share in SHARES:
                 transform = transform_of(form, axes, machine, item, share)
                 found.append((cycles(transform, machine, item), transform))
-    return sorted(found, key=lambda each: each[0])
+    return tuple(sorted(found, key=lambda each: each[0]))
 
 
 def chosen(form: TrilinearForm, machine: Machine, item: int) -> Transform | None:
@@ -50,6 +54,16 @@ def chosen(form: TrilinearForm, machine: Machine, item: int) -> Transform | None
     time, transform = found[0]
     exact = DIRECT * form.macs / (machine.vector_bytes // item)
     return transform if time < WORTH * exact else None
+
+
+def distinct(form: TrilinearForm, machine: Machine, item: int, most: int) -> list[Transform]:
+    """The fastest transforms of different tiles, as long as one may beat the exact sum."""
+    exact = DIRECT * form.macs / (machine.vector_bytes // item)
+    found: dict[tuple[tuple[int, ...], ...], Transform] = {}
+    for time, transform in candidates(form, machine, item):
+        if time < DOUBT * exact and len(found) < most:
+            found.setdefault(tuple(each.tile.outputs for each in transform.axes), transform)
+    return list(found.values())
 
 
 def _counts(form: TrilinearForm) -> Iterator[tuple[int | None, ...]]:
@@ -83,12 +97,12 @@ def cycles(transform: Transform, machine: Machine, item: int) -> float:
         rate = next(rate for most, rate in BANDWIDTH if size <= most * machine.l3)
         loads = size * blocks * t.depth.n_out / rate
     down, across = t.down, t.across
-    read = t.window * t.width * TURNED + operations(down.windows[0].rows) * t.width
-    per_row = t.row_tiles * down.rows * (operations(across.windows[0].rows) + across.rows)
+    read = t.window * t.width * TURNED + down.operations[0] * t.width
+    per_row = t.row_tiles * down.rows * (across.operations[0] + across.rows)
     inputs = strips * rows * t.chunks * t.groups_in * (read + per_row)
     height, width = len(down.tile.outputs), len(across.tile.outputs)
-    up = operations(down.tile.algorithm.AT) * across.tile.products + 2 * t.products
-    along = operations(across.tile.algorithm.AT) * height + (TURNED + 1) * height * width
+    up = down.operations[1] * across.tile.products + 2 * t.products
+    along = across.operations[1] * height + (TURNED + 1) * height * width
     outputs = t.depth.n_out * tiles * vectors * (up + along)
     least, most = sorted((multiply, loads))
     return form.groups * (most + HIDDEN * least + inputs + outputs)
