@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -46,8 +47,13 @@ def as_array(name: str, value: Any) -> Array:
 
 def is_tensor(value: object) -> bool:
     """Whether it is a torch tensor, without importing torch."""
-    torch = sys.modules.get("torch")
+    torch = torch_of()
     return torch is not None and isinstance(value, torch.Tensor)
+
+
+def torch_of() -> Any:
+    """The module torch where somebody has imported it, else None."""
+    return sys.modules.get("torch")
 
 
 def like(value: Any, result: Array) -> Any:
@@ -84,6 +90,23 @@ def contiguous(name: str, array: Array) -> Array:
         return array
     log.debug("%s is not contiguous and aligned: copied", name)
     return np.require(array, requirements=["C", "A"])
+
+
+def address(array: Array) -> int:
+    """Where a C-contiguous array begins; its ``ctypes.data``, which takes longer."""
+    buffer: Any = array
+    if array.flags.carray and array.size:
+        return ctypes.addressof(ctypes.c_byte.from_buffer(buffer))
+    begin: int = array.ctypes.data
+    return begin
+
+
+def aligned(numbers: int, dtype: np.dtype[Any]) -> Array:
+    """Room for numbers that begins on a cache line."""
+    line = 64
+    room = np.empty(numbers * dtype.itemsize + line, np.uint8)
+    begin = -address(room) % line
+    return room[begin : begin + numbers * dtype.itemsize].view(dtype)
 
 
 def output(

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from . import arrays
 from .arrays import Array, LayoutError, Raw, Shape
+from .shortcut import Shortcut, shortcuts
 from .weighted import PreparedWeight
 
 Inputs = dict[str, Array | PreparedWeight]
@@ -23,7 +24,7 @@ class Kernel:
 
     Arrays are NumPy's or torch's (CPU), of one dtype among ``dtypes``; the result is of the kind
     of the first one. All functions take ``(batch, *shape)``, or one sample without the batch.
-    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing is kept.
+    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing of one is kept.
     """
 
     name: str
@@ -38,6 +39,13 @@ class Kernel:
     source: str = ""
     bound: Callable[[str, Sequence[Array], str], Array] | None = None
     record: Callable[[], Mapping[str, Any]] | None = None
+    # by direction and type of the first argument, once a function is loaded
+    _shortcuts: dict[str, dict[type, Shortcut]] = field(
+        default_factory=lambda: {direction: {} for direction in WEIGHTED},
+        init=False,
+        repr=False,
+        compare=False,
+    )
 
     def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """Same as ``forward``."""
@@ -45,6 +53,9 @@ class Kernel:
 
     def forward(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
         """The operator: x (batch, *input_shape) -> (batch, *output_shape)."""
+        shortcut = self._shortcuts["forward"].get(type(x))
+        if shortcut and (result := shortcut(x, weight, bias, out)) is not None:
+            return result
         xs, has_batch = self._batched("x", x, self.input_shape)
         inputs: Inputs = {"x": xs, **self._weight(weight)}
         if (bias is None) != (self.bias_shape is None):
@@ -57,6 +68,9 @@ class Kernel:
 
     def input_gradient(self, grad_output: Any, weight: Any = None, out: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (batch, *input_shape)."""
+        shortcut = self._shortcuts["input_gradient"].get(type(grad_output))
+        if shortcut and (result := shortcut(grad_output, weight, None, out)) is not None:
+            return result
         grads, has_batch = self._batched("grad_output", grad_output, self.output_shape)
         inputs: Inputs = {"grad_output": grads, **self._weight(weight)}
         shape = (len(grads), *self.input_shape) if has_batch else self.input_shape
@@ -181,7 +195,21 @@ class Kernel:
                 raise LayoutError(f"weight was not prepared for {direction} of {self.name}")
             raw = prepared.direct
         raw(*ready, written[None] if single else written)
+        if direction in WEIGHTED:
+            self._learn(direction, type(first), self.load(dtype.name)[direction], dtype)
         return arrays.like(first, written) if out is None else out
+
+    def _learn(self, direction: str, kind: type, raw: Raw, dtype: np.dtype[Any]) -> None:
+        """Make the next calls of a loaded function short, for the dtype that came last."""
+        known = self._shortcuts[direction].get(kind)
+        if known is not None and known.raw is raw:
+            return
+        ends, bias = (self.input_shape, self.output_shape), self.bias_shape
+        if direction == "input_gradient":
+            ends, bias = ends[::-1], None
+        self._shortcuts[direction] = shortcuts(
+            raw, dtype, first=ends[0], weight=self.weight_shape, bias=bias, result=ends[1]
+        )
 
 
 def _itself(weight: Array | PreparedWeight) -> Array:

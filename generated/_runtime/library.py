@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import os
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .arrays import Array, Raw
+from .arrays import Array, Raw, address, aligned
+from .c_function import CFunction, Threads
 from .cache import Job, compile_library
 from .compiler import SCALARS, Sources
 from .errors import CompileError, WrongKernelError
@@ -30,7 +26,6 @@ DIRECTIONS = {
 }
 THROUGH_WEIGHT = ("forward", "input_gradient")
 WITHOUT_WEIGHT = {"forward": 2, "input_gradient": 2}
-STARTED_BY = os.getpid()  # in a process forked from it, OpenMP has lost its threads
 
 
 @dataclass(frozen=True)
@@ -115,7 +110,7 @@ def opened(path: Path) -> ctypes.CDLL:
 def _prepared(steps: Sequence[tuple[Raw, int]], weight: Array) -> Array:
     """The weight after each of the steps, which makes so many numbers of it."""
     for function, numbers in steps:
-        made = _aligned(numbers, weight.dtype)
+        made = aligned(numbers, weight.dtype)
         function(weight, made)
         weight = made
     return weight
@@ -125,7 +120,7 @@ def _unprepared(function: Raw, undo: Raw, numbers: int) -> Raw:
     """The gradient of a prepared weight as the gradient of the weight."""
 
     def call(x: Array, y: Array, weight: Array) -> None:
-        v = _aligned(numbers, weight.dtype)
+        v = aligned(numbers, weight.dtype)
         function(x, y, v)
         undo(v, weight)
 
@@ -136,28 +131,20 @@ def _of_packed(function: Raw, pack: Raw, sample: int) -> Raw:
     """The function of a packed gradient of the output as one of that gradient."""
 
     def call(x: Array, y: Array, weight: Array) -> None:
-        packed = _aligned(len(y) * sample, y.dtype).reshape(len(y), sample)
+        packed = aligned(len(y) * sample, y.dtype).reshape(len(y), sample)
         pack(y, packed)
         function(x, packed, weight)
 
     return call
 
 
-def _aligned(numbers: int, dtype: np.dtype[Any]) -> Array:
-    """Room for numbers that begins on a cache line."""
-    line = 64
-    room = np.empty(numbers * dtype.itemsize + line, np.uint8)
-    begin = -room.ctypes.data % line
-    return room[begin : begin + numbers * dtype.itemsize].view(dtype)
-
-
 def _plain_function(library: ctypes.CDLL, symbol: str) -> Raw:
     function = _entry_point(library, symbol)
     function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
-    return lambda source, target: function(source.ctypes.data, target.ctypes.data)
+    return lambda source, target: function(address(source), address(target))
 
 
-def raw_function(library: ctypes.CDLL, symbol: str, pointers: int, scratch: int = 0) -> Raw:
+def raw_function(library: ctypes.CDLL, symbol: str, pointers: int, scratch: int = 0) -> CFunction:
     """The C function as one that takes arrays: inputs (a missing bias left out), then output.
 
     One that needs ``scratch`` numbers for each thread gets them, and the number of threads.
@@ -165,33 +152,7 @@ def raw_function(library: ctypes.CDLL, symbol: str, pointers: int, scratch: int 
     function = _entry_point(library, symbol)
     with_scratch = [ctypes.c_void_p, ctypes.c_ssize_t] if scratch else []
     function.argtypes = [ctypes.c_ssize_t, *[ctypes.c_void_p] * pointers, *with_scratch]
-    threads = _Threads(library)
-
-    def call(*arrays: Array) -> None:
-        if os.getpid() != STARTED_BY:
-            threads.set(1)
-        *inputs, written = (array.ctypes.data for array in arrays)
-        missing: list[Any] = [None] * (pointers - len(arrays))
-        extra: tuple[int, ...] = ()
-        if scratch:
-            number = threads.number()
-            extra = (_scratch(scratch * number * arrays[0].itemsize), number)
-        function(len(arrays[0]), *inputs, *missing, written, *extra)
-
-    return call
-
-
-_of_this_thread = threading.local()
-
-
-def _scratch(size: int) -> int:
-    """The address of ``size`` bytes that no other thread uses, on a cache line; kept for more."""
-    room = getattr(_of_this_thread, "room", None)
-    if room is None or room.nbytes < size:
-        room = _of_this_thread.room = _aligned(size, np.dtype(np.uint8))
-        _of_this_thread.address = room.ctypes.data
-    address: int = _of_this_thread.address
-    return address
+    return CFunction(function, pointers, Threads(library), scratch)
 
 
 def _entry_point(library: ctypes.CDLL, symbol: str) -> Any:
@@ -201,20 +162,3 @@ def _entry_point(library: ctypes.CDLL, symbol: str) -> Any:
         raise CompileError(f"not the library of this kernel: {error}") from None
     function.restype = None
     return function
-
-
-class _Threads:
-    """How many threads OpenMP may use in the calling one.
-
-    The threads of a pool do not live on in a forked child: a parallel region there would wait for
-    them for ever. With one thread there is no pool.
-    """
-
-    def __init__(self, library: ctypes.CDLL) -> None:
-        self.number: Callable[[], int] = lambda: 1
-        self.set: Callable[[int], object] = lambda number: None
-        with contextlib.suppress(AttributeError):  # built without OpenMP
-            setter, getter = library["omp_set_num_threads"], library["omp_get_max_threads"]
-            setter.argtypes, setter.restype = [ctypes.c_int], None
-            getter.argtypes, getter.restype = [], ctypes.c_int
-            self.set, self.number = setter, getter

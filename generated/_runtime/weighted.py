@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
-from .arrays import Array, Raw
+from .arrays import Array, Raw, address
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,8 @@ class PreparedWeight:
         if isinstance(raw, Weighted):
             return cls(raw, raw.direct, raw.prepare(weight))
         return cls(raw, raw, weight.copy())
+
+    @cached_property
+    def address(self) -> int:
+        """Where its numbers begin: nobody else has them."""
+        return address(self.array)
