@@ -122,7 +122,7 @@ def test_arrays_at_guard_pages(
     """Inputs, outputs and prepared weights, which begin or end where nobody may read."""
     place = partial(at_a_guard, before=before)
     monkeypatch.setattr(
-        library, "_aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
+        library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
     dtype = DTYPES[len(machine.name) % 2 + 1]
     rng = generator(84, len(machine.name), before)

@@ -101,7 +101,7 @@ def test_arrays_at_guard_pages(
     """Inputs, outputs and prepared weights, which begin or end where nobody may read."""
     place = partial(at_a_guard, before=before)
     monkeypatch.setattr(
-        library, "_aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
+        library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
     for dtype in DTYPES:
         rng = generator(63, len(machine.name), len(dtype))
