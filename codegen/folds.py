@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from derive.core.folding import Folding
+from derive import Operator
+from derive.core.folding import Folding, fold
 
 from .nests import Affine, Assignment, AxisFold, Loop
 
@@ -62,3 +63,12 @@ def axis_folds(foldings: Sequence[Folding], taps: Sequence[int]) -> tuple[AxisFo
 def _place(tap: int, count: int, inner: int) -> Affine:
     """Where a tap of the axis is among ``count``, the outer axes at a, the inner ones at j."""
     return Affine.of(tap * inner, a=count * inner, j=1)
+
+
+def folded_numbers(op: Operator) -> int:
+    """Numbers of the folded weight, 0 where nothing is folded."""
+    foldings = [fold(axis) for axis in op.form.axes]
+    if all(folding.trivial for folding in foldings):
+        return 0
+    pairs = prod(op.form.weight_shape[:2])
+    return pairs * prod(len(folding.combinations) for folding in foldings)

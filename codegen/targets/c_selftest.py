@@ -18,12 +18,13 @@ from numpy.typing import NDArray
 from codegen._runtime.compiler import SCALARS
 from codegen.describe import header
 from codegen.exact_vectors import ANSWERS, whole_answers
+from codegen.folds import folded_numbers
 from codegen.judge.answers import Answers, Ints, Sample, directions
 from codegen.render import render
 from codegen.rounding import PRECISION, roundings
 from derive import Operator
 
-from .c import comment_of, folded_numbers
+from .header import comment_of
 
 BATCH = 2
 SEEDS = {"x": 1 << 32, "weight": 2 << 32, "bias": 3 << 32, "grad_y": 4 << 32}

@@ -11,11 +11,11 @@ from codegen.nests import Affine
 from codegen.places import channel_places
 from codegen.render import render
 from codegen.transforms.axis_tiles import AxisTiles
-from codegen.transforms.linear import steps
 from codegen.transforms.schedule import Transform
 from derive.winograd.rational import Matrix
 
 from .part import Function, Part
+from .stages import chunk_in, input_stages, left, output_stages
 
 
 def transform_part(nest: Transform, function: Function) -> Part:
@@ -23,7 +23,7 @@ def transform_part(nest: Transform, function: Function) -> Part:
     text = render(
         "transform.c.j2",
         **function.page,
-        stages=[*_input_stages(nest, function.name), *_output_stages(nest, function.name)],
+        stages=[*input_stages(nest, function.name), *output_stages(nest, function.name)],
         serial_batch=function.serial_batch,
         start=function.start.format(f"{nest.form.channels_out}*g + o + l"),
         **_input_page(nest),
@@ -58,83 +58,6 @@ def _note(nest: Transform, direction: str) -> tuple[str, ...]:
     )
 
 
-def _stage(
-    name: str,
-    comment: str,
-    rows: Matrix,
-    reads: Sequence[str],
-    writes: Sequence[str],
-    vector: str,
-    more: str = "",
-) -> dict[str, Any]:
-    """A function that multiplies a fixed matrix: ``writes`` hold {} where the value goes."""
-    used = [any(row[j] for row in rows) for j in range(len(reads))]
-    ins, outs = [f"x{j}" for j in range(len(reads))], [f"y{i}" for i in range(len(rows))]
-    lines = [
-        f"const {vector} {x} = {read};"
-        for x, read, use in zip(ins, reads, used, strict=True)
-        if use
-    ]
-    lines += [f"const {vector} {s.target} = {_sum(s.terms)};" for s in steps(rows, ins, outs)]
-    lines += [write.format(y) for y, write in zip(outs, writes, strict=True)]
-    return {"name": name, "comment": comment, "lines": lines, "more": more}
-
-
-def _sum(terms: Sequence[tuple[Fraction, str]]) -> str:
-    if not terms:
-        return "{0}"
-    text = ""
-    for coefficient, source in terms:
-        size = abs(coefficient)
-        factor = f"RATIO({size.numerator}, {size.denominator}) * "
-        if size.denominator == 1:
-            factor = "" if size == 1 else f"(SCALAR){size.numerator} * "
-        minus = coefficient < 0
-        between = (" - " if minus else " + ") if text else ("-" if minus else "")
-        text += f"{between}{factor}{source}"
-    return text
-
-
-def _input_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
-    vector = f"{name}_vector"
-    down = [f"to[{nest.width * r}] = {{}};" for r in range(nest.down.rows)]
-    step = nest.tiles * nest.groups_in
-    across = [f"to[{step * r}] = {{}};" for r in range(nest.across.rows)]
-    found = []
-    for i, window in enumerate(nest.down.windows):
-        reads = [f"from[{nest.width * j}]" for j in range(len(window.places))]
-        found.append(_stage(f"down_{i}", "a column of a window", window.rows, reads, down, vector))
-    tile = nest.across.tile
-    at = {index: t // nest.row_tiles for t, index in nest.across.borders}
-    for i, window in enumerate(nest.across.windows):
-        base = _left(nest) + _chunk_in(nest) * at[i] if i else tile.inputs[0]
-        reads = [f"from[{place - base}]" for place in window.places]
-        found.append(_stage(f"across_{i}", "a row of a window", window.rows, reads, across, vector))
-    return found
-
-
-def _output_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
-    vector, across, down = f"{name}_vector", nest.across.tile, nest.down.tile
-    reads = [f"from[{across.products * p}]" for p in range(down.products)]
-    writes = [f"to[{across.products * a}] = {{}};" for a in range(len(down.outputs))]
-    up = _stage("up", "a column of a tile", down.algorithm.AT, reads, writes, vector)
-    reads = [f"from[{p}]" for p in range(across.products)]
-    writes = [f"to[at[{j}]] = {{}} + start;" for j in range(len(across.outputs))]
-    more = f",\n    const ptrdiff_t *restrict at, {vector} start"
-    along = _stage("along", "a row of a tile", across.algorithm.AT, reads, writes, vector, more)
-    return [up, along]
-
-
-def _left(nest: Transform) -> int:
-    """The first input column of chunk 0."""
-    return nest.across.tile.input_step * nest.across.first + min(nest.across.tile.inputs)
-
-
-def _chunk_in(nest: Transform) -> int:
-    """From the first input column of a chunk to that of the next."""
-    return nest.across.tile.input_step * nest.chunk
-
-
 def _row(tiles: AxisTiles, step: int, image: int, variable: str) -> str:
     """Where tile ``variable`` of an axis begins, by the steps of its inputs or outputs."""
     if tiles.tile.images == 1:
@@ -167,8 +90,8 @@ def _input_page(nest: Transform) -> dict[str, Any]:
         "group_in": plane * form.channels_in,
         "channels_in": form.channels_in,
         "pairs": nest.planes * form.channels_in,
-        "left": _left(nest),
-        "chunk_in": _chunk_in(nest),
+        "left": left(nest),
+        "chunk_in": chunk_in(nest),
         "across_tiles": across.tiles,
         "row_tiles": nest.row_tiles,
         "down_tiles": down.tiles,

@@ -20,6 +20,7 @@ OUTPUTS = (2, 3, 4, 6)  # of each phase in a tile
 TURNED = 6  # cycles to turn one vector of a square
 DIRECT = 1.05  # of the exact sum, over one multiply-add a cycle
 SHARES = 4, 2, 1  # of the cache of a core, for V and M: the rest is for what streams by
+STRIPS = 4, 8, 16  # outputs of a summed axis that share their inputs
 CROWDED = 1.1  # more cycles of products where V and M take more than the least of these
 # bytes a cycle that stream from where so many fractions of the shared cache are full
 BANDWIDTH = ((1 / 4, 26), (2 / 5, 17), (1, 6), (float("inf"), 4))
@@ -40,8 +41,8 @@ def candidates(
     for counts in _counts(form):
         axes = split_axes(form, counts)
         if axes is not None:
-            for share in SHARES:
-                transform = transform_of(form, axes, machine, item, share)
+            for share, strip in product(SHARES, STRIPS if counts[0] is None else (1,)):
+                transform = transform_of(form, axes, machine, item, share, strip)
                 found.append((cycles(transform, machine, item), transform))
     return tuple(sorted(found, key=lambda each: each[0]))
 

@@ -23,7 +23,6 @@ from .axis_tiles import AxisTiles, axis_tiles
 
 SPARE_REGISTERS = 4  # the weights of a step, and a factor
 MOST_VECTORS = 4  # of output channels side by side
-STRIP = 4  # outputs of a summed axis that share the transforms of their inputs
 
 
 @dataclass(frozen=True)
@@ -172,8 +171,12 @@ def transform_of(
     machine: Machine,
     item: int,
     share: int,
+    strip: int,
 ) -> Transform:
-    """The blocks of these tiles; V and M of one take a ``share``-th of the cache of a core."""
+    """The blocks of these tiles; V and M of one take a ``share``-th of the cache of a core.
+
+    ``strip`` outputs of a summed axis share the transforms of their inputs.
+    """
     depth, down, across = axes
     lanes = machine.vector_bytes // item
     needed = -(-form.channels_out // lanes)
@@ -181,7 +184,7 @@ def transform_of(
         range(1, min(needed, MOST_VECTORS) + 1),
         key=lambda each: (-(-needed // each) * each, each != 2, each),
     )
-    strip = min(STRIP, depth.n_out) if depth.tile.products > 1 else 1
+    strip = min(strip, depth.n_out) if depth.tile.products > 1 else 1
     planes = (strip - 1) * depth.tile.input_step + depth.tile.products
     numbers = down.rows * across.rows * -(-planes * form.channels_in // lanes)
     numbers += vectors * down.tile.products * across.tile.products

@@ -18,7 +18,7 @@ from codegen import Kernel, LayoutError, build
 from codegen._runtime.machine import candidates
 from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
-from codegen.targets.c import folded_numbers
+from codegen.folds import folded_numbers
 from derive.layers import Layer, TransposedConvolution
 from tests import torch_reference
 from tests.cases import generator, random_layer
