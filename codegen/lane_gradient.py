@@ -45,6 +45,8 @@ class Chunk:
 class LaneGradient:
     """A weight gradient in channel lanes; a call is (y, x, w, then count, y step, x step)."""
 
+    form: TrilinearForm
+    exchanged: bool  # x and y, where the form is an adjoint
     lanes: int
     blocks: int
     channels: tuple[Loop, ...]
@@ -71,7 +73,9 @@ def suits_gradient(form: TrilinearForm, machine: Machine, item: int) -> bool:
     return fits and suits(form, machine, item)
 
 
-def lane_gradient(form: TrilinearForm, machine: Machine, item: int) -> LaneGradient:
+def lane_gradient(
+    form: TrilinearForm, machine: Machine, item: int, *, exchanged: bool = False
+) -> LaneGradient:
     """The schedule of a folded form for scalars of ``item`` bytes."""
     *outer, column = form.axes
     lanes = machine.vector_bytes // item
@@ -84,6 +88,8 @@ def lane_gradient(form: TrilinearForm, machine: Machine, item: int) -> LaneGradi
     packed = form.channels_in * kernel * lanes
     block = positions * lanes
     return LaneGradient(
+        form=form,
+        exchanged=exchanged,
         lanes=lanes,
         blocks=blocks,
         channels=channels,
@@ -99,13 +105,13 @@ def lane_gradient(form: TrilinearForm, machine: Machine, item: int) -> LaneGradi
         taps=column.n_tap,
         kernel=kernel,
         outer=len(outer),
-        chunks=_chunks(form.channels_in, side_by_side),
+        chunks=chunks(form.channels_in, side_by_side),
         meetings=tuple(_meeting(run) for run in column.runs if run.taps),
         calls=_calls(form, lanes),
     )
 
 
-def _chunks(channels: int, most: int) -> tuple[Chunk, ...]:
+def chunks(channels: int, most: int) -> tuple[Chunk, ...]:
     """Input channels in groups of nearly equal size, at most ``most``."""
     size = -(-channels // -(-channels // most))
     whole, rest = divmod(channels, size)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 
 from derive import Operator
 from derive.core.form import TrilinearForm
@@ -17,12 +18,14 @@ from .depthwise import Depthwise, depthwise
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
 from .lanes import Lanes, lane_cycles, lanes_of, suits
 from .nests import Correlation, Gather, Nests
+from .position_gradient import PositionGradient, position_gradient
 from .transforms import Transform, chosen, distinct
 
 ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 TRIED = 3  # fast algorithms that are timed against the exact sum
 
 Exact = Gather | Lanes | ColumnLanes | Depthwise
+ByWeight = Correlation | LaneGradient | PositionGradient
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Plan:
 
     forward: Exact | Transform
     input_gradient: Exact | Transform
-    weight_gradient: Correlation | LaneGradient
+    weight_gradient: ByWeight
 
     @property
     def fast(self) -> Mapping[str, Transform]:
@@ -92,8 +95,15 @@ def gather_schedule(
 
 def gradient_schedule(
     form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
-) -> Correlation | LaneGradient:
+) -> ByWeight:
     """Of the weight gradient."""
-    if machine is not None and suits_gradient(form, machine, ITEM[dtype]):
+    if machine is None or not all(axis.strands for axis in form.axes):
+        return rows
+    if suits_gradient(form, machine, ITEM[dtype]):
         return lane_gradient(form, machine, ITEM[dtype])
-    return rows
+    along = [
+        position_gradient(form, machine, ITEM[dtype]),
+        position_gradient(form.adjoint, machine, ITEM[dtype], exchanged=True),
+    ]
+    best = min(along, key=lambda each: each.cycles)
+    return best if isfinite(best.cycles) else rows

@@ -36,7 +36,7 @@ def tiles(axis: Axis, widest: int) -> list[Tile]:
     [(1, 10, 0, 29), (2, 10, 10, 30), (1, 10, 30, 29)]
     """
     period, pattern = _pattern(axis, widest)
-    lo, hi = _interior(axis)
+    lo, hi = interior(axis)
     found = []
     for offset, width in pattern:
         total = -(-(axis.n_out - offset) // period)
@@ -66,7 +66,7 @@ def _pattern(axis: Axis, widest: int) -> tuple[int, list[tuple[int, int]]]:
     return width, [(0, width)]
 
 
-def _interior(axis: Axis) -> tuple[int, int]:
+def interior(axis: Axis) -> tuple[int, int]:
     """Outputs lo..hi that all belong to the longest run of their phase."""
     lo, hi = 0, axis.n_out
     for phase in range(min(axis.step, axis.n_out)):

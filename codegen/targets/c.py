@@ -15,10 +15,10 @@ from codegen.folds import folded_numbers
 from codegen.lane_gradient import LaneGradient
 from codegen.lanes import Lanes
 from codegen.lower import lower
-from codegen.nests import Correlation
+from codegen.position_gradient import PositionGradient
 from codegen.render import render
 from codegen.resample import resample
-from codegen.schedule import ITEM, Exact, Plan
+from codegen.schedule import ITEM, ByWeight, Exact, Plan
 from codegen.schedule import plan as planned
 from codegen.transforms import Transform
 from codegen.trials import trial
@@ -42,6 +42,7 @@ from .header import (
 )
 from .lanes import lane_gradient_part, lane_part, vector_page
 from .part import Function, Part
+from .position_gradient import position_gradient_part
 from .rows import correlation_part, row_part
 from .transform import transform_part
 
@@ -107,13 +108,13 @@ def _parts(op: Operator, name: str, folded: TrilinearForm, plan: Plan) -> list[P
     return [
         _gather(plan.forward, folded, forward),
         _gather(plan.input_gradient, folded.adjoint, by_input),
-        _gradient(plan.weight_gradient, folded, by_weight),
+        _gradient(plan.weight_gradient, by_weight),
     ]
 
 
 def _gather(schedule: Exact | Transform, form: TrilinearForm, function: Function) -> Part:
     if isinstance(schedule, Transform):
-        return transform_part(schedule, replace(function, parameters=function.parameters + SCRATCH))
+        return transform_part(schedule, _with_scratch(function))
     if isinstance(schedule, Lanes):
         return lane_part(schedule, form, function)
     if isinstance(schedule, ColumnLanes):
@@ -123,11 +124,15 @@ def _gather(schedule: Exact | Transform, form: TrilinearForm, function: Function
     return row_part(schedule, function)
 
 
-def _gradient(
-    schedule: Correlation | LaneGradient, form: TrilinearForm, function: Function
-) -> Part:
+def _with_scratch(function: Function) -> Function:
+    return replace(function, parameters=function.parameters + SCRATCH)
+
+
+def _gradient(schedule: ByWeight, function: Function) -> Part:
+    if isinstance(schedule, PositionGradient):
+        return position_gradient_part(schedule, _with_scratch(function))
     if isinstance(schedule, LaneGradient):
-        return lane_gradient_part(schedule, form, function)
+        return lane_gradient_part(schedule, function)
     return correlation_part(schedule, function)
 
 

@@ -24,8 +24,9 @@ def lane_part(nest: Lanes, form: TrilinearForm, function: Function) -> Part:
     return Part(function.direction, text, packed=page["packed"], vectors=True)
 
 
-def lane_gradient_part(nest: LaneGradient, form: TrilinearForm, function: Function) -> Part:
+def lane_gradient_part(nest: LaneGradient, function: Function) -> Part:
     """A weight gradient in channel lanes."""
+    form = nest.form
     page = _gradient_page(nest, form)
     packed = page.pop("packed")
     pragma = function.parallel(nest.channels)

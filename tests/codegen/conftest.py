@@ -2,25 +2,25 @@
 
 import pytest
 
-from codegen import lane_gradient
-from codegen.targets import c
-from tests.codegen.schedules import channel_lanes, column_lanes, strips
+from codegen import lane_gradient, schedule
+from tests.codegen.schedules import channel_gradient, channel_lanes, column_lanes, strips
 
 
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes for every operator, also those with channels too few to be worth it."""
-    monkeypatch.setattr(c, "gather_schedule", channel_lanes)
+    monkeypatch.setattr(schedule, "gather_schedule", channel_lanes)
+    monkeypatch.setattr(schedule, "gradient_schedule", channel_gradient)
     monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
 
 
 @pytest.fixture
 def in_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Column lanes for every operator that they fit."""
-    monkeypatch.setattr(c, "gather_schedule", column_lanes)
+    monkeypatch.setattr(schedule, "gather_schedule", column_lanes)
 
 
 @pytest.fixture
 def in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
     """The depthwise schedule for every operator that it fits."""
-    monkeypatch.setattr(c, "gather_schedule", strips)
+    monkeypatch.setattr(schedule, "gather_schedule", strips)

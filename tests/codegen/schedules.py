@@ -8,8 +8,9 @@ from typing import Any
 from codegen._runtime.machine import Machine
 from codegen.column_lanes import column_cycles, columns_of
 from codegen.depthwise import depthwise
+from codegen.lane_gradient import lane_gradient, suits_gradient
 from codegen.lanes import lanes_of
-from codegen.nests import Gather
+from codegen.nests import Correlation, Gather
 from codegen.schedule import ITEM
 from derive.core.form import TrilinearForm
 
@@ -32,3 +33,12 @@ def strips(form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: st
     """The depthwise schedule wherever it fits, else columns in lanes."""
     found = None if machine is None else depthwise(form, machine, ITEM[dtype])
     return found or column_lanes(form, rows, machine, dtype)
+
+
+def channel_gradient(
+    form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
+) -> Any:
+    """The weight gradient in channel lanes, whatever the number of channels."""
+    if machine is None or not suits_gradient(form, machine, ITEM[dtype]):
+        return rows
+    return lane_gradient(form, machine, ITEM[dtype])
