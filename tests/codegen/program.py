@@ -158,7 +158,11 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
         arrays.append(weight)
         if direction == "forward":
             arrays.append(f"of_{name}_b" if "b" in sample.inputs else "NULL")
-    yield f"        {name}_{direction}({batch}, {', '.join(arrays)}, {given});"
+    scratch = ""
+    if numbers := text.takes.scratch.get(direction, 0):
+        yield room(numbers, LINE)
+        scratch = f", {made[-1]}, 1"
+    yield f"        {name}_{direction}({batch}, {', '.join(arrays)}, {given}{scratch});"
     if direction == "weight_gradient" and packed:
         yield f"        {name}_unpack_gradient({given}, {unpacked});"
     if direction == "weight_gradient" and text.takes.folded:
