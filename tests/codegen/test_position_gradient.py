@@ -13,7 +13,7 @@ import pytest
 
 import derive
 from codegen import schedule
-from codegen._runtime import library
+from codegen._runtime import c_function, library
 from codegen._runtime.machine import ARM, X86, Machine, candidates
 from codegen.lower import lower
 from codegen.nests import Correlation
@@ -80,13 +80,22 @@ MACHINES = pytest.mark.parametrize("machine", candidates(), ids=lambda machine: 
 @MACHINES
 @pytest.mark.usefixtures("in_lanes")
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
-def test_random_layers_and_adjoints(tmp_path: Path, machine: Machine, dtype: str) -> None:
-    """All padding modes, strides, dilations and groups, and arrays at guard pages."""
+def test_random_layers_and_adjoints(
+    tmp_path: Path, machine: Machine, dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All padding modes, strides, dilations and groups; arrays and scratch at guard pages."""
     rng = generator(81, len(machine.name), len(dtype))
     layers = [random_layer(rng) for _ in range(24)]
     ops: list[Operator] = [*layers, *(layer.T for layer in layers[:8])]
-    before = machine == candidates()[0]
-    assert wrong(tmp_path, ops, machine, dtype, partial(at_a_guard, before=before)) == []
+    place = partial(at_a_guard, before=machine == candidates()[0])
+    kept: list[Array] = []
+
+    def scratch(size: int) -> int:
+        kept[:] = [place(np.full(size, 0xFF, np.uint8))]
+        return int(kept[0].ctypes.data)
+
+    monkeypatch.setattr(c_function, "_scratch", scratch)
+    assert wrong(tmp_path, ops, machine, dtype, place) == []
     texts = [c.emit(op, "k", machine, dtype) for op in ops]
     assert sum("weight_gradient" in text.takes.scratch for text in texts) > 0.7 * len(ops)
 
@@ -170,7 +179,7 @@ def test_the_number_of_threads_changes_no_bit(
     bits = set()
     for number in (1, 2, 3, 64):
         threads = SimpleNamespace(number=lambda n=number: n, set=lambda n: None)
-        monkeypatch.setattr(library, "_Threads", lambda made, threads=threads: threads)
+        monkeypatch.setattr(library, "Threads", lambda made, threads=threads: threads)
         folder = tmp_path / str(number)
         folder.mkdir()
         ((kernel, _),) = kernels_for(folder, [op], candidates()[0], "float32")
