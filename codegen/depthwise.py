@@ -16,7 +16,8 @@ from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
-from .column_lanes import WIDEST_ADVANCE, flattened, lanes_for
+from .column_cost import STORING, WIDEST_ADVANCE, KernelRow
+from .column_lanes import flattened, lanes_for
 from .column_tiles import ColumnTile, column_tiles, vectors_of
 from .nests import Affine, Loop
 from .places import channel_places, loops_of
@@ -98,6 +99,25 @@ def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | N
 
 
 ONE_ROW = Tile(1, 1, 0, 0, 0, 0, ((0, 0, 0),))
+
+
+def depthwise_cycles(form: TrilinearForm, machine: Machine, item: int) -> int:
+    """About how long a sample of a group takes, in multiply-adds of a whole vector."""
+    *outer, column = flattened(form).axes
+    lanes, row = lanes_for(column, machine, item), KernelRow.of(column)
+    rows, _ = _shape(outer, column, lanes)
+    triples = n_out = met = 1  # met: input rows, once for each strip
+    for axis in outer:
+        triples, n_out = axis.triples, axis.n_out
+        reach = (rows - 1) * axis.advance // axis.step + triples // max(1, n_out)
+        met = -(-n_out // rows) * reach
+    arithmetic = triples * row.taps + met * row.shuffles
+    taps = prod(axis.n_tap for axis in form.axes)
+    read_again = triples * row.taps if taps > machine.registers else 0
+    sums = STORING * n_out * min(column.step, column.n_out)
+    each = max(arithmetic, met * row.loads + read_again) + sums
+    whole = form.channels_out * vectors_of(column, lanes) * each
+    return whole * lanes * item // machine.vector_bytes
 
 
 def _shape(outer: Sequence[Axis], column: Axis, lanes: int) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
 from .column_lanes import ColumnLanes, column_cycles, columns_of
-from .depthwise import Depthwise, depthwise
+from .depthwise import Depthwise, depthwise, depthwise_cycles
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
 from .lanes import Lanes, lane_cycles, lanes_of, suits
 from .nests import Correlation, Gather, Nests
@@ -86,8 +86,9 @@ def gather_schedule(
     columns = column_cycles(form, machine, item)
     if columns is None:
         return lanes_of(form, machine, item) if suits(form, machine, item) else rows
-    if found := depthwise(form, machine, item):
-        return found
+    strips = depthwise(form, machine, item)
+    if strips and depthwise_cycles(form, machine, item) <= columns:
+        return strips
     if lane_cycles(form, machine, item) < columns:
         return lanes_of(form, machine, item)
     return columns_of(form, machine, item)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codegen.column_lanes import Block, ColumnLanes
+from codegen.column_cost import Block
+from codegen.column_lanes import ColumnLanes
 from codegen.column_tiles import ColumnTile
 from codegen.nests import Affine
 from codegen.places import channel_places, loops_of
