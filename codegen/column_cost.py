@@ -18,7 +18,7 @@ from .column_tiles import vectors_of
 OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,
 STORING = 3  # of beginning and storing a sum,
 CALLING = 40  # and of one tile
-WIDEST_ADVANCE = 4  # inputs from one output to the next; beyond, shuffles outweigh all else
+WIDEST_STEP = 4  # inputs from one output to the next, for each channel; beyond, shuffles cost most
 MOST_UPDATES = 600  # multiply-adds that a tile writes out
 
 
@@ -81,7 +81,7 @@ def blocks_of(channels: int, most: int) -> list[Block]:
 def best_shape(form: TrilinearForm, machine: Machine, lanes: int) -> Shape | None:
     """The tile of the fewest cycles among those whose accumulators fit the registers."""
     *outer, column = form.axes
-    if column.n_in < 2 or column.advance > WIDEST_ADVANCE or not column.n_out:
+    if column.n_in < 2 or column.advance > WIDEST_STEP * form.channels_out or not column.n_out:
         return None
     most_rows = max((run.count for run in outer[-1].runs), default=1) if outer else 1
     phases = min(column.step, column.n_out)

@@ -16,7 +16,7 @@ from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 
 from ._runtime.machine import Machine
-from .column_cost import STORING, WIDEST_ADVANCE, KernelRow
+from .column_cost import STORING, WIDEST_STEP, KernelRow
 from .column_lanes import flattened, lanes_for
 from .column_tiles import ColumnTile, column_tiles, vectors_of
 from .nests import Affine, Loop
@@ -24,6 +24,7 @@ from .places import channel_places, loops_of
 from .tiles import Tile, tiles
 
 MOST_UPDATES = 450  # multiply-adds of a tile of a strip, so that its text stays short
+MOST_TEXT = 2500  # and of all of them
 WHOLE_MAP = 16  # rows that are one strip
 
 
@@ -70,17 +71,26 @@ class Depthwise:
 
 
 def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | None:
-    """The schedule of a folded form; None where it has more input channels or axes, or no row."""
+    """The schedule of a folded form; None where it does not fit.
+
+    It has one input channel, two axes at most, rows of two numbers, few phases and a short text.
+    """
     if form.channels_in > 1:
         return None
     form = flattened(form)
     *outer, column = form.axes
     few = min(column.step, column.n_out) < machine.registers // 2
-    if len(outer) > 1 or column.n_in < 2 or column.advance > WIDEST_ADVANCE or not few:
+    if len(outer) > 1 or column.n_in < 2 or column.advance > WIDEST_STEP or not few:
         return None
     lanes = lanes_for(column, machine, item)
     rows, wide = _shape(outer, column, lanes)
-    strips = tiles(outer[0], rows) if outer else [ONE_ROW]
+    last = prod(form.input_shape[1:]) - lanes
+    strips = [
+        _strip(tile, column, last) for tile in (tiles(outer[0], rows) if outer else [ONE_ROW])
+    ]
+    cut = column_tiles(column, lanes, wide)
+    if _written_out(strips, cut) > MOST_TEXT:
+        return None
     channels = loops_of(b="batch", g=form.groups, o=form.channels_out)
     y, x, w = channel_places(form)
     return Depthwise(
@@ -92,13 +102,19 @@ def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | N
         lanes=lanes,
         y_row=column.n_out,
         taps=column.n_tap,
-        strips=tuple(_strip(strip, column, prod(form.input_shape[1:]) - lanes) for strip in strips),
-        tiles=tuple(column_tiles(column, lanes, wide)),
+        strips=tuple(strips),
+        tiles=tuple(cut),
         roomy=tuple(column_tiles(column, lanes, wide, max(0, lanes - column.n_in))),
     )
 
 
 ONE_ROW = Tile(1, 1, 0, 0, 0, 0, ((0, 0, 0),))
+
+
+def _written_out(strips: Sequence[Strip], cut: Sequence[ColumnTile]) -> int:
+    """Multiply-adds of the whole text."""
+    rows = sum(len(row.uses) for strip in strips for row in strip.reads)
+    return rows * sum(len(use.vectors) for tile in cut for use in tile.uses)
 
 
 def depthwise_cycles(form: TrilinearForm, machine: Machine, item: int) -> int:

@@ -16,7 +16,7 @@ from ._runtime.machine import Machine
 from .column_lanes import ColumnLanes, column_cycles, columns_of
 from .depthwise import Depthwise, depthwise, depthwise_cycles
 from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
-from .lanes import Lanes, lane_cycles, lanes_of, suits
+from .lanes import Lanes, lane_cycles, lanes_of
 from .nests import Correlation, Gather, Nests
 from .position_gradient import PositionGradient, position_gradient
 from .transforms import Transform, chosen, distinct
@@ -85,7 +85,8 @@ def gather_schedule(
     item = ITEM[dtype]
     columns = column_cycles(form, machine, item)
     if columns is None:
-        return lanes_of(form, machine, item) if suits(form, machine, item) else rows
+        few = 4 * form.channels_out * item < machine.vector_bytes
+        return rows if few else lanes_of(form, machine, item)
     strips = depthwise(form, machine, item)
     if strips and depthwise_cycles(form, machine, item) <= columns:
         return strips
