@@ -211,9 +211,7 @@ def test_rows_of_one_number_and_many_phases_do_not_fit() -> None:
 
 
 def test_the_text_does_not_grow_with_the_input() -> None:
-    small, large = (
-        columns_of(derive.Conv2d(3, 4, 3, padding=1, input_size=n).form, V4, 4)
-        for n in (16 * 40, 16 * 4000)
-    )
-    assert len(small.tiles) >= len(large.tiles)
-    assert len(small.blocks[0][1]) == len(large.blocks[0][1])
+    form = derive.Conv2d(3, 4, 3, padding=1, input_size=10**5).form
+    found = columns_of(form, V4, 4)
+    assert len(found.tiles) <= 4
+    assert [len(sweeps) for _, sweeps in found.blocks] == [3]
