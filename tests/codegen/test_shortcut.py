@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -123,6 +124,14 @@ ARRAYS: dict[str, Callable[[Array], Any]] = {
     "none": lambda a: None,
     "tensor": torch.from_numpy,
 }
+
+
+def nested(tensor: torch.Tensor) -> torch.Tensor:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch says that they are a prototype
+        return torch.nested.nested_tensor([tensor, tensor])
+
+
 TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     "flipped": lambda t: t.transpose(0, -1).contiguous().transpose(0, -1),
     "steps": lambda t: t.repeat_interleave(2, dim=-1)[..., ::2],
@@ -140,6 +149,7 @@ TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
     "no axis": lambda t: torch.tensor(1.0),
     "empty": lambda t: t[:0],
     "array": lambda t: t.numpy(),
+    "nested": nested,
 }
 
 
