@@ -75,42 +75,48 @@ class Shortcut:
     bias: Shape | None
     result: Shape
     sizes: tuple[int, int, int, int]  # bytes of these four
-    lacks_bias: bool  # that its C function takes
+    missing: tuple[int, ...]  # a 0 for the bias that its C function takes, where it has none
 
     def __call__(self, first: Any, weight: Any, bias: Any, out: Any) -> Any:
         """The result; None where the long way is to be taken."""
-        shape = first.shape
+        try:
+            shape = first.shape
+        except RuntimeError:  # a nested tensor has none
+            return None
         if not shape or not shape[0]:
             return None
-        batch, dtype, place = shape[0], self.dtype, self.place
-        places = [place(first, (batch, *self.first), dtype)]
-        if type(weight) is PreparedWeight:
-            places.append(weight.address if weight.raw is self.raw else 0)
-        elif self.weight is not None:
-            if type(weight) not in self.kinds or self.raw is not self.function:
-                return None  # or it must be prepared
-            places.append(place(weight, self.weight, dtype))
-        elif weight is not None:
-            return None
-        if self.bias is not None:
-            places.append(place(bias, self.bias, dtype) if type(bias) in self.kinds else 0)
-        elif bias is not None:
-            return None
+        batch = shape[0]
+        places = self._inputs(batch, first, weight, bias)
         if 0 in places:
             return None
         shape = (batch, *self.result)
         if out is None:
             written, begin = self.room(first, shape)
         elif type(out) in self.kinds and not getattr(out, "requires_grad", False):
-            written, begin = out, place(out, shape, dtype)
+            written, begin = out, self.place(out, shape, self.dtype)
             if not begin or self._overlaps(batch, weight, places, begin):
                 return None
         else:
             return None
-        if self.lacks_bias:
-            places.append(0)
-        self.function.at(batch, dtype.itemsize, *places, begin)
+        self.function.at(batch, self.dtype.itemsize, *places, *self.missing, begin)
         return written
+
+    def _inputs(self, batch: int, first: Any, weight: Any, bias: Any) -> list[int]:
+        """Where they begin; a 0 among them where one does not fit."""
+        place, dtype = self.place, self.dtype
+        places = [place(first, (batch, *self.first), dtype)]
+        if type(weight) is PreparedWeight:
+            places.append(weight.address if weight.raw is self.raw else 0)
+        elif self.weight is not None:
+            fits = type(weight) in self.kinds and self.raw is self.function  # or is to be prepared
+            places.append(place(weight, self.weight, dtype) if fits else 0)
+        elif weight is not None:
+            places.append(0)
+        if self.bias is not None:
+            places.append(place(bias, self.bias, dtype) if type(bias) in self.kinds else 0)
+        elif bias is not None:
+            places.append(0)
+        return places
 
     def _overlaps(self, batch: int, weight: Any, places: Sequence[int], written: int) -> bool:
         """Whether the result would be written where an input is."""
@@ -140,10 +146,10 @@ def shortcuts(
     shapes = first, weight, bias, result
     a, b, c, d = (dtype.itemsize * prod(shape or ()) for shape in shapes)
     given = 2 + sum(shape is not None for shape in (weight, bias))
-    lacks_bias = function.pointers > given
+    missing = (0,) * (function.pointers - given)
 
     def of(its: Any, kinds: tuple[type, ...], place: Place, room: Room) -> dict[type, Shortcut]:
-        made = Shortcut(raw, function, its, kinds, place, room, *shapes, (a, b, c, d), lacks_bias)
+        made = Shortcut(raw, function, its, kinds, place, room, *shapes, (a, b, c, d), missing)
         return dict.fromkeys(kinds, made)
 
     found = of(dtype, (ndarray,), array_place, array_room)
