@@ -4,7 +4,13 @@ from .bilinear import BilinearAlgorithm
 from .border import Borders, BorderTile, borders
 from .cook_toom import POINTS, cook_toom, direct
 from .fast_axis import fast_axis
-from .growth import TransformRoundings, amplification, growth, transform_roundings
+from .growth import (
+    TransformRoundings,
+    amplification,
+    growth,
+    row_roundings,
+    transform_roundings,
+)
 from .interior import Interior
 from .tensor_tile import TensorTile, fast_tile, summed
 from .tile import Tile
@@ -25,6 +31,7 @@ __all__ = [
     "fast_axis",
     "fast_tile",
     "growth",
+    "row_roundings",
     "summed",
     "transform_roundings",
 ]

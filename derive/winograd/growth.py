@@ -80,20 +80,28 @@ def transform_roundings(algorithm: BilinearAlgorithm) -> TransformRoundings:
     TransformRoundings(inputs=1, taps=2, outputs=2)
     """
     factors = (algorithm.BT, algorithm.G, algorithm.AT)
-    return TransformRoundings(*(max(map(_row, rows), default=0) for rows in factors))
+    return TransformRoundings(*(max(map(row_roundings, rows), default=0) for rows in factors))
 
 
-def _row(row: Row) -> int:
-    """Of a sum of numbers, each times its constant."""
+def row_roundings(row: Row) -> int:
+    """Of a sum of numbers, each times its constant, in any order.
+
+    >>> row_roundings((ONE, -ONE)), row_roundings((Fraction(3), Fraction(1, 3)))
+    (1, 3)
+    """
     constants = [value for value in row if value]
     return max(0, len(constants) - 1) + max(map(_constant, constants), default=0)
 
 
 def _constant(value: Fraction) -> int:
-    """Of a product with it, and of the constant itself."""
+    """Of a product with it, and of the constant itself: both its numbers, and their quotient."""
     numerator, denominator = abs(value.numerator), value.denominator
-    exact = _power_of_two(denominator) and numerator.bit_length() <= EXACT_BITS
-    return (0 if exact else 1) + (0 if exact and _power_of_two(numerator) else 1)
+    own = [
+        numerator.bit_length() > EXACT_BITS and not _power_of_two(numerator),
+        denominator.bit_length() > EXACT_BITS and not _power_of_two(denominator),
+        not _power_of_two(denominator),
+    ]
+    return sum(own) + (0 if not any(own) and _power_of_two(numerator) else 1)
 
 
 def _power_of_two(value: int) -> bool:
