@@ -7,7 +7,8 @@ rows, tell the whole result, and the kernel runs as it always does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -20,14 +21,19 @@ from ._runtime import Kernel
 from ._runtime.trial import numbers
 from .exactness import Array, integral, mismatches
 from .rounding import relative, rounded_up, roundings
+from .tile_acceptance import right_on_tiles
+from .transforms.schedule import Transform
 
 SMALL = 1 << 18  # entries of a matrix that takes a few milliseconds
 PLACES, LENGTH = 6, 8  # stretches of numbers other than 0, and how long each is
 LARGEST = 4
 
 
-def faults(kernel: Kernel, op: Operator) -> list[str]:
+def faults(kernel: Kernel, op: Operator, fast: Mapping[str, Transform] | None = None) -> list[str]:
     """The functions of a kernel of one dtype that are wrong on integers.
+
+    ``fast`` are the tiles of those that a fast algorithm computes: they may be wrong by the bound
+    of the kernel.
 
     >>> from codegen import build
     >>> from derive import Conv1d
@@ -38,9 +44,14 @@ def faults(kernel: Kernel, op: Operator) -> list[str]:
     if op.nnz <= SMALL:
         return mismatches(kernel, op)
     test = _InPlaces(kernel, op)
-    checks = {"forward": test.forward, "input_gradient": test.input_gradient}
+    checks: dict[str, Callable[[], bool]] = {
+        "forward": test.forward,
+        "input_gradient": test.input_gradient,
+    }
     if op.learned:
         checks |= {"weight_gradient": test.weight_gradient, "bias_gradient": test.bias_gradient}
+    for direction, transform in (fast or {}).items():
+        checks[direction] = partial(right_on_tiles, kernel, op, direction, transform)
     return [name for name, is_right in checks.items() if not is_right()]
 
 

@@ -25,7 +25,7 @@ from ._runtime.machine import Machine
 from .acceptance import faults
 from .chain import ChainKernel
 from .emit import default_name, emit_numpy
-from .error_bound import error_bound
+from .error_bound import bound_of
 from .errors import LoweringError
 from .exactness import integral
 from .free import FreeKernel
@@ -134,7 +134,7 @@ def _compiled(op: Operator, name: str, dtype: str, texts: Sequence[CText]) -> li
 def _certified(kernel: Kernel, op: Operator, text: CText | None) -> Kernel:
     """The kernel with its error bound, and its record, which is made when it is asked for."""
     record = cache(partial(checked, op, kernel, text))
-    return replace(kernel, bound=partial(error_bound, op), record=record)
+    return replace(kernel, bound=bound_of(op, {} if text is None else text.fast), record=record)
 
 
 def c_job(op: Operator, name: str, dtype: str, text: CText) -> tuple[Job, Callable[[Path], Kernel]]:
@@ -153,10 +153,12 @@ def c_job(op: Operator, name: str, dtype: str, text: CText) -> tuple[Job, Callab
             load=lambda _: functions,
             dtypes=(dtype,),
             source=text.files[f"{name}.c"],
+            bound=bound_of(op, text.fast, in_order=False),
+            fast=tuple(text.fast),
         )
 
     def check(library: Path) -> None:
-        if wrong := [each for each in faults(loaded(library), op) if each not in text.fast]:
+        if wrong := faults(loaded(library), op, text.fast):
             raise WrongKernelError(name, wrong)
 
     return Job(text.files, SCALARS[dtype], check), loaded

@@ -7,7 +7,7 @@ are multiplied on. Everything is float64, rounded up, as the magnitude's own rou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from math import inf, prod
 from typing import Any
@@ -22,9 +22,27 @@ from derive.core.folding import fold
 from derive.core.form import TrilinearForm
 
 from .rounding import DIRECTIONS, PRECISION, gamma, rounded_up, roundings
+from .transforms.bound import transform_bound
+from .transforms.schedule import Transform
 
 Array = NDArray[Any]
 Bound = NDArray[np.float64]
+
+
+def bound_of(
+    op: Operator, fast: Mapping[str, Transform], *, in_order: bool = True
+) -> Callable[[str, Sequence[Array], str], Bound]:
+    """``error_bound`` of a kernel whose functions ``fast`` compute by a transform.
+
+    ``in_order`` as for ``transform_bound``.
+    """
+
+    def bound(direction: str, inputs: Sequence[Array], dtype: str) -> Bound:
+        if direction in fast:
+            return transform_bound(fast[direction], inputs, dtype, in_order=in_order)
+        return error_bound(op, direction, inputs, dtype)
+
+    return bound
 
 
 def error_bound(op: Operator, direction: str, inputs: Sequence[Array], dtype: str) -> Bound:

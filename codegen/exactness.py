@@ -36,6 +36,8 @@ def judged_in(op: Operator) -> str:
 def mismatches(kernel: Kernel, op: Operator, *, batch: int = BATCH, seed: int = SEED) -> list[str]:
     """The functions of a kernel that differ from the operator; empty when all are right.
 
+    Its fast functions may be off by their ``error_bound``.
+
     Outputs are prefilled. Sums stay far below 2**24 for the sizes of a catalogue, where float32
     still holds every integer; the last of the kernel's dtypes is the one asked for.
 
@@ -48,7 +50,9 @@ def mismatches(kernel: Kernel, op: Operator, *, batch: int = BATCH, seed: int = 
     probe = Probe(op, (batch,), seed=seed, out=True)
     wrong = []
     for direction in directions(op):
-        caller = Caller(getattr(kernel, direction), "numpy", str(kernel.dtypes[-1]), 1)
+        caller = Caller(
+            getattr(kernel, direction), "numpy", str(kernel.dtypes[-1]), 1, kernel=kernel
+        )
         if isinstance(put(caller, probe, direction), Finding):
             wrong.append(direction)
     return wrong

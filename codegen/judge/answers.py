@@ -37,6 +37,11 @@ class Sample:
     bias: Ints | None
     grad: Ints
 
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """Of one axis."""
+        return (len(self.x),)
+
     def absolute(self) -> Sample:
         """The magnitudes, for bounds."""
         weight = None if self.weight is None else abs(self.weight)

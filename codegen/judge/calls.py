@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen._runtime import Kernel
 from codegen._runtime.arrays import is_tensor
+from codegen.free import FreeKernel
 
 Array = NDArray[Any]
 KINDS = ("numpy", "torch")
@@ -34,13 +36,17 @@ class Outcome:
 
 @dataclass(slots=True)
 class Caller:
-    """A function with its kind of arrays and its dtype; it counts its calls."""
+    """A function with its kind of arrays and its dtype; it counts its calls.
+
+    ``kernel`` is the kernel of ours that the function is of, if any.
+    """
 
     function: Callable[..., Any]
     kind: str
     dtype: str
     budget: int
     calls: int = 0
+    kernel: Kernel | FreeKernel | None = None
 
     @property
     def spent(self) -> bool:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from codegen._runtime import Kernel
+from codegen.free import FreeKernel
 from codegen.rounding import DIRECTIONS, PRECISION
 from derive import Operator
 from derive.arguments import choice, integer
 
-from .answers import BITS, Answers, directions, rounds
+from .answers import BITS, Answers, directions
 from .calls import KINDS, Caller, understood
 from .comparison import Agreement, Finding, arguments, put
 from .places import where
@@ -44,7 +46,8 @@ def certify(
     Arguments are those of our kernels: forward (x, weight, bias) with x (batch, *input_shape),
     ``direction`` "input_gradient" (grad_output, weight), "weight_gradient" (x, grad_output),
     "bias_gradient" (grad_output); without the weight where nothing is learned, without the bias
-    where there is none. A kernel of ours may be given whole. ``dtype`` is that of a kernel, else
+    where there is none. A kernel of ours may be given whole; its fast functions may be off by their
+    ``error_bound``. ``dtype`` is that of a kernel, else
     float32; ``arrays`` is "numpy", "torch" or "auto", found by trying.
 
     The calls come from the structure: each run of outputs meets an impulse, integers are as large
@@ -81,7 +84,8 @@ def certify(
     first = Probe(own, (2,), "wide", integer("seed", seed, 0))
     given = arguments(direction, sample_of(first, direction, dtype), first.batch)
     kind = understood(called, arrays, dtype, given)
-    caller = Caller(called, kind, dtype, integer("budget", budget, 1))
+    ours = function if isinstance(function, (Kernel, FreeKernel)) else None
+    caller = Caller(called, kind, dtype, integer("budget", budget, 1), kernel=ours)
     return _Trial(caller, op, direction, sizes == "all").verdict(first)
 
 
@@ -235,6 +239,6 @@ def _sentence(found: Finding, direction: str, dtype: str) -> str:
         words = found.problem
     else:
         words = where(op, direction, found.wrong)
-        if rounds(op):
+        if found.bounded:
             words += ", beyond their rounding bound"
     return f"{like}; {words}" if like else words

@@ -1,6 +1,7 @@
 """One probe put to a function: whether it answered right, and what was wrong if not.
 
-Where weights are fractions, right means within the bound of ``codegen.rounding``. A foreign resize
+A fast function of a kernel of ours rounds integers, too: right means within its own bound. Where
+weights are fractions, right means within the bound of ``codegen.rounding``. A foreign resize
 may also compute the weights in its dtype: they come from a position of at most n + m, known to
 (n + m)*u an operation, and no kernel of a resize has a slope beyond 2.
 """
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from codegen.free import FreeKernel
 from codegen.rounding import PRECISION, relative, rounded_up, roundings
 from derive import Operator
 
@@ -28,7 +30,10 @@ OWN = 4  # roundings of the exact answer and of its bound
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A wrong answer. ``problem`` says it where there is no array of the right kind to compare."""
+    """A wrong answer. ``problem`` says it where there is no array of the right kind to compare.
+
+    ``bounded`` says that the numbers were allowed a bound.
+    """
 
     probe: Probe
     sample: Sample
@@ -37,6 +42,7 @@ class Finding:
     expected: Array | None = None
     got: Array | None = None
     wrong: NDArray[np.bool_] | None = None
+    bounded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,29 @@ def put(caller: Caller, probe: Probe, direction: str) -> Agreement | Finding:
         return Finding(probe, sample, problem, outcome.refused, got=got)
     if np.array_equal(got, exact):
         return Agreement(exact=True)
-    wrong = got != exact
-    if rounds(probe.op) and caller.dtype in PRECISION:
-        with np.errstate(invalid="ignore"):
-            bound = rounding(probe.op, direction, sample, caller.dtype)
-            wrong = ~(abs(got.astype(np.float64) - exact) <= bound.reshape(exact.shape))
+    bound = _bound(caller, probe, direction, sample)
+    if bound is None:
+        return Finding(probe, sample, expected=exact, got=got, wrong=got != exact)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(abs(got.astype(np.float64) - exact) <= bound.reshape(exact.shape))
     if not wrong.any():
         return Agreement(exact=False)
-    return Finding(probe, sample, expected=exact, got=got, wrong=wrong)
+    return Finding(probe, sample, expected=exact, got=got, wrong=wrong, bounded=True)
+
+
+def _bound(caller: Caller, probe: Probe, direction: str, sample: Sample) -> Array | None:
+    """How far each number of an answer may be off; None where it must be equal."""
+    ours = caller.kernel
+    kernel = ours.at(probe.op.input_shape[1:]) if isinstance(ours, FreeKernel) else ours
+    if kernel is not None and direction in kernel.fast:
+        given = [each.astype(caller.dtype) for each in arguments(direction, sample, sample.batch)]
+        own = kernel.error_bound(*given, direction=direction)
+        if not rounds(probe.op):
+            return own
+        return own + rounding(probe.op, direction, sample, "float64")
+    if rounds(probe.op) and caller.dtype in PRECISION:
+        return rounding(probe.op, direction, sample, caller.dtype)
+    return None
 
 
 def rounding(op: Operator, direction: str, sample: Sample, dtype: str) -> Array:

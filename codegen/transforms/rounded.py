@@ -63,6 +63,19 @@ class Rounded:
         """The largest magnitudes that the kernel's may have."""
         return np.asarray(np.abs(self.value) + 2 * self.error)
 
+    @classmethod
+    def stacked(cls, parts: Sequence[Rounded]) -> Rounded:
+        """Side by side on a new first axis."""
+        return cls(np.stack([p.value for p in parts]), np.stack([p.error for p in parts]))
+
+    def at(self, j: int) -> Rounded:
+        """Those of place j on the first axis."""
+        return Rounded(self.value[j], self.error[j])
+
+    def moved(self, source: int, target: int) -> Rounded:
+        """One axis in another place."""
+        return self.each(lambda a: np.moveaxis(a, source, target))
+
     def each(self, change: Callable[[Array], Array]) -> Rounded:
         """With other places for its numbers."""
         return Rounded(change(self.value), change(self.error))
@@ -109,9 +122,7 @@ class Stage:
 
     def __call__(self, x: Rounded) -> Rounded:
         """Along the first axis: (columns, ...) -> (rows, ...)."""
-        known = {
-            name: x.each(lambda a, j=j: a[j]) for j, name in enumerate(_names("x", self.columns))
-        }  # type: ignore[misc]
+        known = {name: x.at(j) for j, name in enumerate(_names("x", self.columns))}
         nothing = Rounded(np.zeros(x.value.shape[1:]), np.zeros(x.value.shape[1:]))
         for step in self.steps:
             parts = [known[source].times(c, self.arithmetic) for c, source in step.terms]
@@ -120,7 +131,7 @@ class Stage:
                 total = total.plus(part, self.arithmetic)
             known[step.target] = total
         made = [known[name] for name in _names("y", self.rows)]
-        return Rounded(np.stack([r.value for r in made]), np.stack([r.error for r in made]))
+        return Rounded.stacked(made)
 
 
 def _names(letter: str, count: int) -> list[str]:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from codegen.rounding import gamma, rounded_up
 from derive.winograd.rational import Matrix
 
 from .rounded import EXPONENT, Arithmetic, Array, Rounded
@@ -40,9 +38,7 @@ def weights(transform: Transform, taps: Array, arithmetic: Arithmetic, own: floa
     wide = Arithmetic.of("float64")
     u = Rounded(taps, np.zeros_like(taps))
     for place, tiles in enumerate(transform.axes, start=2):
-        G = tiles.tile.algorithm.G
-        u = _multiplied(G, u.each(lambda a, i=place: np.moveaxis(a, i, 0)), wide)  # type: ignore[misc]
-        u = u.each(lambda a, i=place: np.moveaxis(a, 0, i))  # type: ignore[misc]
+        u = _multiplied(tiles.tile.algorithm.G, u.moved(place, 0), wide).moved(0, place)
     low, value, high = (
         (u.value + sign * 2 * u.error).astype(arithmetic.dtype).astype(np.float64)
         for sign in (-1, 0, 1)
@@ -60,14 +56,12 @@ def _multiplied(matrix: Matrix, x: Rounded, arithmetic: Arithmetic) -> Rounded:
     """The rows in order of their columns, which is how weights are transformed."""
     rows = []
     for row in matrix:
-        parts = [
-            Rounded(x.value[t], x.error[t]).times(c, arithmetic) for t, c in enumerate(row) if c
-        ]
+        parts = [x.at(t).times(c, arithmetic) for t, c in enumerate(row) if c]
         total = parts[0]
         for part in parts[1:]:
             total = total.plus(part, arithmetic)
         rows.append(total)
-    return Rounded(np.stack([r.value for r in rows]), np.stack([r.error for r in rows]))
+    return Rounded.stacked(rows)
 
 
 def products(
