@@ -24,7 +24,8 @@ class Kernel:
 
     Arrays are NumPy's or torch's (CPU), of one dtype among ``dtypes``; the result is of the kind
     of the first one. All functions take ``(batch, *shape)``, or one sample without the batch.
-    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing of one is kept.
+    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing of one is kept. ``fast``
+    are the functions by fast algorithms, which round integers too, within ``error_bound``.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Kernel:
     source: str = ""
     bound: Callable[[str, Sequence[Array], str], Array] | None = None
     record: Callable[[], Mapping[str, Any]] | None = None
+    fast: tuple[str, ...] = ()
     # by direction and type of the first argument, once a function is loaded
     _shortcuts: dict[str, dict[type, Shortcut]] = field(
         default_factory=lambda: {direction: {} for direction in WEIGHTED},
