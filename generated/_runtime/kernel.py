@@ -24,8 +24,8 @@ class Kernel:
 
     Arrays are NumPy's or torch's (CPU), of one dtype among ``dtypes``; the result is of the kind
     of the first one. All functions take ``(batch, *shape)``, or one sample without the batch.
-    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing of one is kept. ``fast``
-    are the functions by fast algorithms, which round integers too, within ``error_bound``.
+    ``load`` gives the raw functions of a dtype. Calls are reentrant: nothing of one is kept. Those
+    named ``fast`` are by fast algorithms, which round integers too, within ``error_bound``.
     """
 
     name: str

@@ -20,6 +20,7 @@ from codegen._runtime import CompileError
 from codegen._runtime.compiler import SCALARS, Compiler, find_compiler
 from codegen._runtime.library import DIRECTIONS, WITHOUT_WEIGHT, c_functions, raw_function
 from codegen._runtime.machine import Machine
+from codegen.error_bound import bound_of
 from codegen.targets.c import CText, emit
 from derive import Operator
 from tests.codegen.judge import Raw, unwritten
@@ -121,17 +122,37 @@ def lane_compiler(machine: Machine | None) -> Compiler:
 
 
 def kernels_for(
-    folder: Path, ops: Sequence[Operator], machine: Machine | None, dtype: str
+    folder: Path,
+    ops: Sequence[Operator],
+    machine: Machine | None,
+    dtype: str,
+    algorithm: str = "exact",
+    *,
+    optimised: bool = False,
 ) -> Iterator[tuple[Kernel, Operator]]:
     """Kernels for a machine that this one includes, or portable, all from one compilation."""
-    texts = [emit(op, f"op{i}", machine, dtype) for i, op in enumerate(ops)]
+    texts = [emit(op, f"op{i}", machine, dtype, algorithm) for i, op in enumerate(ops)]
+    yield from kernels_of(folder, ops, texts, machine, dtype, optimised=optimised)
+
+
+def kernels_of(
+    folder: Path,
+    ops: Sequence[Operator],
+    texts: Sequence[CText],
+    machine: Machine | None,
+    dtype: str,
+    *,
+    optimised: bool = False,
+) -> Iterator[tuple[Kernel, Operator]]:
+    """The kernels of texts that were emitted as op0, op1 and so on."""
     for text in texts:
         for name, lines in text.files.items():
             (folder / name).write_text(lines)
     whole, made = folder / "whole.c", folder / f"{dtype}.so"
     whole.write_text("".join(f'#include "op{i}.c"\n' for i in range(len(ops))))
     words = lane_compiler(machine).arguments(SCALARS[dtype], str(whole), str(made))
-    subprocess.run(["-O0" if word == "-O2" else word for word in words], check=True)
+    level = "-O2" if optimised else "-O0"
+    subprocess.run([level if word == "-O2" else word for word in words], check=True)
     ctypes.CDLL(str(made))
     for i, (op, text) in enumerate(zip(ops, texts, strict=True)):
         load = c_functions(f"op{i}", text.files, lambda job: made, takes=text.takes)
@@ -146,6 +167,8 @@ def kernels_for(
                 op.naive_macs,
                 load,
                 (dtype,),
+                bound=bound_of(op, text.fast),
+                fast=tuple(text.fast),
             ),
             op,
         )
