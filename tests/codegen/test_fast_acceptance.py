@@ -33,7 +33,7 @@ from tests.codegen.test_identity import needs_cxx
 
 Array = NDArray[Any]
 SMALL_CACHE = 1 << 13  # bytes, in which a block is a chunk of a row of tiles
-PLAIN = Conv2d(20, 17, 3, padding=1, input_size=(5, 150))
+PLAIN = Conv2d(20, 17, 3, padding=1, input_size=(9, 110))
 REFLECT = Conv2d(16, 16, 3, padding=1, padding_mode="reflect", input_size=(14, 15))
 VOLUME = Conv3d(16, 16, 3, padding=1, input_size=(5, 8, 9))
 TRANSPOSED = ConvTranspose2d(16, 16, 4, 2, 1, input_size=(9, 13))
