@@ -93,7 +93,7 @@ def _sentence(rows: Sequence[Row], ratios: Sequence[float]) -> str:
 
 def _cells(ratios: Sequence[float], goal: float) -> list[str]:
     mean = geometric_mean(ratios)
-    met = "yes" if mean >= goal else "no"
+    met = "yes" if round(mean, 2) >= goal else "no"
     return [str(goal), f"{mean:.2f}", f"{min(ratios):.2f}", f"{max(ratios):.2f}", met]
 
 
