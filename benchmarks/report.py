@@ -31,7 +31,7 @@ def measurements(rows: Sequence[Row]) -> str:
     several = len({name for row in rows for name in row.ours()}) > 1
     head = [*HEAD, "ms of all"]
     lines = [_line(row, several=several) for row in rows if row.ours()]
-    return "\n\n".join([table(head, lines), *_left_out(rows)])
+    return "\n\n".join(filter(None, [table(head, lines), "\n".join(_left_out(rows))]))
 
 
 def _line(row: Row, *, several: bool) -> list[str]:
@@ -63,7 +63,7 @@ def _left_out(rows: Iterable[Row]) -> list[str]:
             of = reasons.setdefault(name, {})
             of[reason] = of.get(reason, 0) + 1
     return [
-        f"{name}: " + "; ".join(f"{reason} ({count})" for reason, count in of.items()) + "."
+        f"* {name}: " + "; ".join(f"{reason} ({count})" for reason, count in of.items()) + "."
         for name, of in reasons.items()
     ]
 
