@@ -19,6 +19,7 @@ OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,
 STORING = 3  # of beginning and storing a sum,
 CALLING = 40  # and of one tile
 WIDEST_STEP = 4  # inputs from one output to the next, for each channel; beyond, shuffles cost most
+TWO_KINDS = 32  # one part in so many is lost to a second kind of block
 MOST_UPDATES = 600  # multiply-adds that a tile writes out
 
 
@@ -106,11 +107,11 @@ def cycles(form: TrilinearForm, shape: Shape, lanes: int) -> int:
     kernel_rows = form.channels_in * prod(axis.triples for axis in outer)
     kernel_rows = kernel_rows * rows // max(1, prod(axis.n_out for axis in outer))
     tiles, side_by_side = -(-vectors // shape.vectors), shape.rows * vectors
-    total = 0
-    for block in blocks_of(form.channels_out, shape.outputs):
+    total, blocks = 0, blocks_of(form.channels_out, shape.outputs)
+    for block in blocks:
         arithmetic = side_by_side * (block.outputs * row.taps + row.shuffles)
         other = side_by_side * row.loads + tiles * block.outputs * row.taps
         sums = side_by_side * block.outputs * min(column.step, column.n_out)
         each = max(arithmetic, other) + OVERHEAD * tiles
         total += block.count * (kernel_rows * each + rows * (STORING * sums + CALLING * tiles))
-    return total
+    return total + total // TWO_KINDS * (len(blocks) - 1)

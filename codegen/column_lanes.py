@@ -41,6 +41,11 @@ class ColumnLanes:
     blocks: tuple[tuple[Block, tuple[Sweep, ...]], ...]
 
     @property
+    def sweeps(self) -> int:
+        """How many there are, alike for all blocks."""
+        return len(self.blocks[0][1])
+
+    @property
     def packed(self) -> int:
         """Numbers of the packed weight, which are those of the weight."""
         return prod(self.form.weight_shape)

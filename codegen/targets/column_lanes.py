@@ -8,7 +8,7 @@ from typing import Any
 from codegen.column_cost import Block
 from codegen.column_lanes import ColumnLanes
 from codegen.column_tiles import ColumnTile
-from codegen.nests import Affine
+from codegen.nests import Affine, Loop
 from codegen.places import channel_places, loops_of
 from codegen.render import render
 from codegen.sweeps import Sweep
@@ -40,12 +40,7 @@ def column_part(nest: ColumnLanes, function: Function) -> Part:
             for i, tile in enumerate(nest.tiles)
         ],
         serial_batch=function.serial_batch,
-        nests=[
-            _nest(nest, function, block, sweep, i, tile)
-            for block, sweeps in nest.blocks
-            for sweep in sweeps
-            for i, tile in enumerate(nest.tiles)
-        ],
+        nests=[each for n in range(nest.sweeps) for each in _nests(nest, function, n)],
         groups=nest.form.groups,
         kernel=nest.kernel,
         blocks=[_packing(nest, block) for block, _ in nest.blocks],
@@ -98,29 +93,87 @@ def _updates(
             yield f"{{ const SCALAR s = ws[{use.tap * block.outputs + o}]; {sums} }}"
 
 
-def _nest(
-    nest: ColumnLanes, function: Function, block: Block, sweep: Sweep, number: int, tile: ColumnTile
+def _nests(nest: ColumnLanes, function: Function, number: int) -> list[dict[str, Any]]:
+    """The loops around a sweep: row by row, or where it is one row, tile by tile.
+
+    All channels of a tile come one after the other: they read the same numbers.
+    """
+    _, sweeps = nest.blocks[0]
+    rows = {loop.variable: loop.count for loop in sweeps[number].loops}
+    around = loops_of(b="batch", g=nest.form.groups, **rows)
+    if rows:
+        tiles = [_calls(nest, function, number, i, around) for i in range(len(nest.tiles))]
+        return [_around(nest, number, around, tiles)]
+    found = []
+    blocks = [block.count for block, _ in nest.blocks]
+    for i, tile in enumerate(nest.tiles):
+        loops = (*around, *loops_of(c=tile.count, k=blocks[0] if len(blocks) == 1 else 1))
+        found.append(_around(nest, number, loops, [_calls(nest, function, number, i, loops)]))
+    return found
+
+
+def _around(
+    nest: ColumnLanes, number: int, loops: tuple[Loop, ...], tiles: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """The loops around one kind of tile: its channels last, which read the same numbers."""
-    form = nest.form
-    rows = {loop.variable: loop.count for loop in sweep.loops}
-    loops = loops_of(b="batch", g=form.groups, **rows, c=tile.count, k=block.count)
+    """The loops that threads share, and the input rows of each kind of block."""
+    return {
+        "loops": loops,
+        "tiles": tiles,
+        "blocks": [
+            {
+                "outputs": block.outputs,
+                "calls": ", ".join(_braced(call) for call in sweeps[number].calls) or "{0}",
+            }
+            for block, sweeps in nest.blocks
+        ],
+    }
+
+
+def _braced(numbers: tuple[int, ...]) -> str:
+    return f"{{{', '.join(map(str, numbers))}}}"
+
+
+def _calls(
+    nest: ColumnLanes, function: Function, number: int, at: int, around: tuple[Loop, ...]
+) -> dict[str, Any]:
+    """A kind of tile inside its loops: a call for each kind of block."""
+    tile = nest.tiles[at]
+    along = tuple(loop for loop in loops_of(c=tile.count) if loop not in around)
+    return {
+        "loops": along,
+        "blocks": [
+            _call(nest, function, block, sweeps[number], at, (*around, *along))
+            for block, sweeps in nest.blocks
+        ],
+    }
+
+
+def _call(
+    nest: ColumnLanes,
+    function: Function,
+    block: Block,
+    sweep: Sweep,
+    at: int,
+    around: tuple[Loop, ...],
+) -> dict[str, Any]:
+    """The call of a tile's function for a kind of block, in its loop."""
+    form, tile = nest.form, nest.tiles[at]
+    along = tuple(loop for loop in loops_of(k=block.count) if loop not in around)
+    loops = (*around, *along)
     first = Affine.of(nest.y_plane * block.first, k=nest.y_plane * block.outputs)
     y = nest.y + first + sweep.y + Affine.of(tile.y, c=tile.y_step)
     x = nest.x + sweep.x + Affine.of(tile.x, c=tile.x_step)
     channel = Affine.of(block.first, g=form.channels_out, k=block.outputs).within(loops)
     size = form.channels_in * nest.kernel
+    w = Affine.of(size * block.first, g=size * form.channels_out, k=size * block.outputs)
     return {
-        "loops": loops,
-        "suffix": _suffix(block, sweep.rows, number),
+        "loops": along,
+        "suffix": _suffix(block, sweep.rows, at),
         "outputs": block.outputs,
         "start": function.start.format(channel + Affine.of(0, o=1)),
         "y": y.within(loops),
         "x": x.within(loops) if tile.steps and sweep.calls else Affine.of(0),
-        "w": Affine.of(
-            size * block.first, g=size * form.channels_out, k=size * block.outputs
-        ).within(loops),
-        "calls": ", ".join(f"{{{', '.join(map(str, call))}}}" for call in sweep.calls) or "{0}",
+        "w": w.within(loops),
         "n_calls": len(sweep.calls),
     }
 

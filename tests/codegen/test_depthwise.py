@@ -11,6 +11,7 @@ import derive
 from codegen._runtime.machine import X86, Machine, candidates
 from codegen.depthwise import depthwise
 from codegen.exactness import mismatches
+from codegen.indices import index_safety
 from codegen.prime_field import identities
 from codegen.targets import c
 from derive import Operator
@@ -79,11 +80,13 @@ def test_arrays_at_guard_pages(tmp_path: Path, machine: Machine, before: bool) -
 @pytest.mark.usefixtures("in_strips")
 @pytest.mark.parametrize("machine", X86, ids=lambda machine: machine.name)
 def test_the_text_is_its_operator(machine: Machine) -> None:
-    """Over the integers modulo 2**61 - 1."""
+    """Over the integers modulo 2**61 - 1; and no index of the two gathers leaves its array."""
     ops = layers(range(5, 36, 6))
     texts = [(f"op{i}", op, c.emit(op, f"op{i}", machine)) for i, op in enumerate(ops)]
-    for (_, op, _), found in zip(texts, identities(texts), strict=True):
+    for (name, op, text), found in zip(texts, identities(texts), strict=True):
         assert found.holds, (op, found.differs)
+        problems = index_safety(op, text, name=name).problems
+        assert [each for each in problems if not each.startswith("weight_gradient")] == [], op
 
 
 def test_strips_are_few_and_the_weight_is_taken_as_it_lies() -> None:
