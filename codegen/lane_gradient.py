@@ -16,11 +16,15 @@ from derive.core.polyphase import Run
 
 from ._runtime.machine import Machine
 from .boxes import boxes_of_strands
-from .lanes import suits
 from .nests import Affine, Loop
 from .places import channel_places, loops_of
 
 SPARE_REGISTERS = 3  # the gradient, and room for the compiler
+LATENCY = 4  # cycles of a multiply-add
+LOOP = 1.3  # cycles of a position besides its multiply-adds
+TURN = 8  # to turn a vector of channels, and to read and write it
+CALL = 100  # to start and to store the sums of a kernel row
+PAGE, WAYS = 4096, 7  # planes so many bytes apart share their lines of a cache of 8 ways
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +71,34 @@ class LaneGradient:
     calls: tuple[tuple[int, ...], ...]
 
 
-def suits_gradient(form: TrilinearForm, machine: Machine, item: int) -> bool:
-    """Whether the taps of a kernel row fit the registers, and the channels a vector."""
-    fits = form.axes[-1].n_tap <= machine.registers - SPARE_REGISTERS
-    return fits and suits(form, machine, item)
+def fits(form: TrilinearForm, machine: Machine) -> bool:
+    """Whether the taps of a kernel row fit the registers."""
+    return form.axes[-1].n_tap <= machine.registers - SPARE_REGISTERS
+
+
+def _side_by_side(form: TrilinearForm, machine: Machine, item: int) -> int:
+    """How many input channels are summed side by side."""
+    most = max(1, (machine.registers - SPARE_REGISTERS) // form.axes[-1].n_tap)
+    if prod(form.input_shape[1:]) * item % PAGE == 0:
+        most = min(most, WAYS)
+    return most
+
+
+def gradient_cycles(form: TrilinearForm, machine: Machine, item: int) -> float:
+    """Estimated for one sample; what ``lane_gradient`` takes."""
+    *outer, column = form.axes
+    blocks = -(-form.channels_out // (machine.vector_bytes // item))
+    parts = chunks(form.channels_in, _side_by_side(form, machine, item))
+    rows = prod(axis.triples for axis in outer)
+    summed = 0.0
+    for chunk in parts:
+        for run in column.runs:
+            products = chunk.inputs * len(run.taps)
+            summed += chunk.count * rows * run.count * (max(products, LATENCY) + LOOP)
+    positions, weights = prod(form.output_shape[1:]), prod(form.weight_shape[2:]) * form.channels_in
+    calls = prod(len(axis.strands) for axis in outer) * sum(chunk.count for chunk in parts)
+    turned = TURN * (positions + weights) + CALL * calls
+    return form.groups * blocks * (summed + turned)
 
 
 def lane_gradient(
@@ -82,7 +110,6 @@ def lane_gradient(
     blocks = -(-form.channels_out // lanes)
     positions = prod(form.output_shape[1:])
     kernel = prod(axis.n_tap for axis in form.axes)
-    side_by_side = max(1, (machine.registers - SPARE_REGISTERS) // column.n_tap)
     channels = loops_of(g=form.groups, k=blocks)
     _, x, _ = channel_places(form)
     packed = form.channels_in * kernel * lanes
@@ -105,7 +132,7 @@ def lane_gradient(
         taps=column.n_tap,
         kernel=kernel,
         outer=len(outer),
-        chunks=chunks(form.channels_in, side_by_side),
+        chunks=chunks(form.channels_in, _side_by_side(form, machine, item)),
         meetings=tuple(_meeting(run) for run in column.runs if run.taps),
         calls=_calls(form, lanes),
     )

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from functools import partial
+from math import inf, isfinite
 
 from derive import Operator
 from derive.core.form import TrilinearForm
@@ -15,7 +16,7 @@ from derive.core.form import TrilinearForm
 from ._runtime.machine import Machine
 from .column_lanes import ColumnLanes, column_cycles, columns_of
 from .depthwise import Depthwise, depthwise, depthwise_cycles
-from .lane_gradient import LaneGradient, lane_gradient, suits_gradient
+from .lane_gradient import LaneGradient, fits, gradient_cycles, lane_gradient
 from .lanes import Lanes, lane_cycles, lanes_of
 from .nests import Correlation, Gather, Nests
 from .position_gradient import PositionGradient, position_gradient
@@ -101,11 +102,19 @@ def gradient_schedule(
     """Of the weight gradient."""
     if machine is None or not all(axis.strands for axis in form.axes):
         return rows
-    if suits_gradient(form, machine, ITEM[dtype]):
-        return lane_gradient(form, machine, ITEM[dtype])
+    item, sides = ITEM[dtype], ((form, False), (form.adjoint, True))
+    across = {
+        gradient_cycles(side, machine, item): partial(
+            lane_gradient, side, machine, item, exchanged=exchanged
+        )
+        for side, exchanged in sides
+        if fits(side, machine)
+    }
     along = [
-        position_gradient(form, machine, ITEM[dtype]),
-        position_gradient(form.adjoint, machine, ITEM[dtype], exchanged=True),
+        position_gradient(side, machine, item, exchanged=exchanged) for side, exchanged in sides
     ]
     best = min(along, key=lambda each: each.cycles)
+    least = min(across, default=inf)
+    if least < best.cycles:
+        return across[least]()
     return best if isfinite(best.cycles) else rows

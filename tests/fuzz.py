@@ -25,12 +25,11 @@ import click
 import numpy as np
 from numpy.random import Generator
 
-from codegen import lane_gradient
+from codegen import schedule
 from codegen._runtime.machine import Machine, candidates
 from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
 from codegen.exactness import integral, mismatches
-from codegen.targets import c
 from derive import Operator
 from derive.layers import Layer
 from tests.cases import generator, random_chain, random_layer, random_resize
@@ -44,7 +43,7 @@ from tests.codegen.judge import (
     of_torch_adjoint,
 )
 from tests.codegen.libraries import has_compiler, kernels_for
-from tests.codegen.schedules import channel_lanes
+from tests.codegen.schedules import channel_gradient, channel_lanes
 
 TOGETHER = 48  # operators of one job
 EVERY = 4  # so many NumPy kernels to one that is compiled
@@ -124,11 +123,12 @@ def _compiled(
         for number, op in every
         if (dtype != "int64" or integral(op)) and (machine is None or op.learned)
     ]
-    always = patch.multiple(c, gather_schedule=channel_lanes)
-    gradient = patch.multiple(lane_gradient, suits=lambda *given: True)
+    always = patch.multiple(
+        schedule, gather_schedule=channel_lanes, gradient_schedule=channel_gradient
+    )
     if not chosen:
         return
-    with tempfile.TemporaryDirectory() as folder, always, gradient:
+    with tempfile.TemporaryDirectory() as folder, always:
         kernels = kernels_for(Path(folder), [op for _, op in chosen], machine, dtype)
         for (number, op), (kernel, _) in zip(chosen, kernels, strict=True):
             for name in mismatches(kernel, op, seed=number):

@@ -34,8 +34,10 @@ def contract(op: Operator, text: CText) -> Contract:
         arrays["fold"] = arrays["unfold"] = {"weight": plain, "folded": text.takes.folded}
     for direction, numbers in packed.items():
         if direction == "weight_gradient":
-            arrays[direction] = {"x": (x,), "y": (text.takes.packed_sample,), "weight": numbers}
-            arrays["pack_gradient"] = {"y": (y,), "packed": (text.takes.packed_sample,)}
+            made = (text.takes.packed_sample,)
+            arrays[direction] = {"x": (x,), "y": (y,), "weight": numbers}
+            arrays["pack_gradient"] = {"y": arrays[direction][text.takes.packs], "packed": made}
+            arrays[direction][text.takes.packs] = made
             arrays["unpack_gradient"] = {"packed": numbers, "weight": weight}
         else:
             arrays[f"pack_{direction}"] = {"weight": weight, "packed": numbers}

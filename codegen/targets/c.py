@@ -40,7 +40,8 @@ from .header import (
     through_weight,
     without_weight,
 )
-from .lanes import lane_gradient_part, lane_part, vector_page
+from .lane_gradient import lane_gradient_part
+from .lanes import lane_part, vector_page
 from .part import Function, Part
 from .position_gradient import position_gradient_part
 from .rows import correlation_part, row_part
@@ -142,6 +143,7 @@ def _takes(op: Operator, parts: Sequence[Part]) -> Takes:
         unfolded=tuple(part.direction for part in parts if part.plain),
         packed={part.direction: part.packed for part in parts if part.packed},
         packed_sample=sum(part.packed_sample for part in parts),
+        packs=next((part.packs for part in parts if part.packed_sample), "y"),
         scratch={part.direction: part.scratch for part in parts if part.scratch},
     )
 

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen._runtime.machine import Machine
-from codegen.lane_gradient import Chunk, LaneGradient
 from codegen.lanes import Lanes, LaneTile
-from codegen.nests import Affine
 from codegen.places import channel_places
 from codegen.render import render
 from derive.core.form import TrilinearForm
@@ -22,17 +20,6 @@ def lane_part(nest: Lanes, form: TrilinearForm, function: Function) -> Part:
     pragma = function.parallel(nest.channels)
     text = render("lanes.c.j2", **function.page, pragma=pragma, **page)
     return Part(function.direction, text, packed=page["packed"], vectors=True)
-
-
-def lane_gradient_part(nest: LaneGradient, function: Function) -> Part:
-    """A weight gradient in channel lanes."""
-    form = nest.form
-    page = _gradient_page(nest, form)
-    packed = page.pop("packed")
-    pragma = function.parallel(nest.channels)
-    text = render("lane_gradient.c.j2", **function.page, pragma=pragma, **page)
-    sample = form.groups * nest.blocks * nest.positions * nest.lanes
-    return Part(function.direction, text, packed=packed, packed_sample=sample, vectors=True)
 
 
 def _page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
@@ -62,59 +49,7 @@ def _page(nest: Lanes, form: TrilinearForm, start: str) -> dict[str, Any]:
     }
 
 
-def _gradient_page(nest: LaneGradient, form: TrilinearForm) -> dict[str, Any]:
-    """What the page says of the weight gradient."""
-    block = nest.positions * nest.lanes
-    return {
-        **_packing(nest, form),
-        "nest": nest,
-        "call_size": 3 + 3 * nest.outer,
-        "calls": ", ".join(f"{{{_list(call)}}}" for call in nest.calls),
-        "n_calls": len(nest.calls),
-        "outer": [
-            {"loop": f"q{d}", "count": 3 + 3 * d, "y": 4 + 3 * d, "x": 5 + 3 * d}
-            for d in range(nest.outer)
-        ],
-        "w_block": nest.inputs * nest.kernel * nest.lanes,
-        "chunks": [_chunk(nest, chunk) for chunk in nest.chunks],
-        "y_from": f"{nest.positions}*((b*{form.groups} + g)*{nest.outputs} + {nest.lanes}*k)",
-        "y_to": f"{block}*((b*{form.groups} + g)*{nest.blocks} + k)",
-    }
-
-
-def _chunk(nest: LaneGradient, chunk: Chunk) -> dict[str, Any]:
-    sums = [(i, t) for i in range(chunk.inputs) for t in range(nest.taps)]
-    channel = nest.kernel * nest.lanes
-    return {
-        "inputs": chunk.inputs,
-        "count": chunk.count,
-        "w_first": channel * chunk.first,
-        "w_step": channel * chunk.inputs,
-        "x_first": nest.x_plane * chunk.first,
-        "x_step": nest.x_plane * chunk.inputs,
-        "started": ", ".join(f"w{i}_{t} = {{0}}" for i, t in sums),
-        "meetings": [
-            {
-                "loops": meeting.loops,
-                "y": meeting.y,
-                "lines": [
-                    " ".join(
-                        f"w{i}_{t} += s * xs[{Affine.of(nest.x_plane * i) + place}];"
-                        for t, place in meeting.reads
-                    )
-                    for i in range(chunk.inputs)
-                ],
-            }
-            for meeting in nest.meetings
-        ],
-        "stores": [
-            " ".join(f"sums[{nest.kernel * i + t}] += w{i}_{t};" for t in range(nest.taps))
-            for i in range(chunk.inputs)
-        ],
-    }
-
-
-def _packing(nest: Lanes | LaneGradient, form: TrilinearForm) -> dict[str, Any]:
+def _packing(nest: Lanes, form: TrilinearForm) -> dict[str, Any]:
     """How the weight lies, and how its packed form does."""
     _, _, w = channel_places(form)
     at = dict(w.terms)

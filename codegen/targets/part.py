@@ -55,6 +55,7 @@ class Part:
     text: str
     packed: int = 0
     packed_sample: int = 0
+    packs: str = "y"
     scratch: int = 0
     vectors: bool = False
     plain: bool = False

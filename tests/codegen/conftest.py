@@ -2,7 +2,7 @@
 
 import pytest
 
-from codegen import lane_gradient, schedule
+from codegen import schedule
 from tests.codegen.schedules import channel_gradient, channel_lanes, column_lanes, strips
 
 
@@ -11,7 +11,6 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lanes for every operator, also those with channels too few to be worth it."""
     monkeypatch.setattr(schedule, "gather_schedule", channel_lanes)
     monkeypatch.setattr(schedule, "gradient_schedule", channel_gradient)
-    monkeypatch.setattr(lane_gradient, "suits", lambda form, machine, item: True)
 
 
 @pytest.fixture

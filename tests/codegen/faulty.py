@@ -47,11 +47,16 @@ def operators(derive: Any) -> list[Any]:
 
 def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
     """(sample, its text): all portable, and then in lanes those that learn."""
-    c, lane_gradient = world["codegen.targets.c"], world["codegen.lane_gradient"]
-    lanes, item = world["codegen.lanes"], world["codegen.schedule"].ITEM[DTYPE]
-    lane_gradient.suits = lambda form, machine, item: True
-    c.gather_schedule = lambda form, rows, machine, dtype: (
+    c, schedule = world["codegen.targets.c"], world["codegen.schedule"]
+    lanes, gradient = world["codegen.lanes"], world["codegen.lane_gradient"]
+    item = schedule.ITEM[DTYPE]
+    schedule.gather_schedule = lambda form, rows, machine, dtype: (
         rows if machine is None else lanes.lanes_of(form, machine, item)
+    )
+    schedule.gradient_schedule = lambda form, rows, machine, dtype: (
+        rows
+        if machine is None or not gradient.fits(form, machine)
+        else gradient.lane_gradient(form, machine, item)
     )
     machine = world["codegen._runtime.machine"].candidates()[-1]
     pairs = [(sample, None) for sample in samples]

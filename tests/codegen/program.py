@@ -139,8 +139,9 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
         unpacked = given
         if packed:
             yield room(batch * text.takes.packed_sample, LINE)
-            yield f"        {name}_pack_gradient({batch}, of_{name}_g, {made[-1]});"
-            arrays[-1] = made[-1]
+            which = "xy".index(text.takes.packs)
+            yield f"        {name}_pack_gradient({batch}, {arrays[which]}, {made[-1]});"
+            arrays[which] = made[-1]
             yield room(packed, LINE)
             given = made[-1]
     elif direction == "bias_gradient":

@@ -8,7 +8,7 @@ from typing import Any
 from codegen._runtime.machine import Machine
 from codegen.column_lanes import column_cycles, columns_of
 from codegen.depthwise import depthwise
-from codegen.lane_gradient import lane_gradient, suits_gradient
+from codegen.lane_gradient import fits, lane_gradient
 from codegen.lanes import lanes_of
 from codegen.nests import Correlation, Gather
 from codegen.schedule import ITEM
@@ -38,7 +38,11 @@ def strips(form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: st
 def channel_gradient(
     form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
 ) -> Any:
-    """The weight gradient in channel lanes, whatever the number of channels."""
-    if machine is None or not suits_gradient(form, machine, ITEM[dtype]):
+    """The weight gradient in channel lanes, whatever their number; about half with x and y
+    exchanged.
+    """
+    if machine is None or not fits(form, machine):
         return rows
-    return lane_gradient(form, machine, ITEM[dtype])
+    if sum(form.input_shape) % 2:
+        return lane_gradient(form, machine, ITEM[dtype])
+    return lane_gradient(form.adjoint, machine, ITEM[dtype], exchanged=True)

@@ -126,6 +126,7 @@ def test_arrays_at_guard_pages(
     monkeypatch.setattr(
         library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
+    monkeypatch.setattr(library, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8)))
     dtype = DTYPES[len(machine.name) % 2 + 1]
     rng = generator(84, len(machine.name), before)
     ops: list[Operator] = [wide_layer(rng) for _ in range(14)]

@@ -59,6 +59,7 @@ CONV = derive.Conv2d(2, 3, 3, stride=2, padding=1, input_size=(6, 7))
 FOLDED = derive.Conv2d(2, 2, 3, padding=1, input_size=8) @ derive.Interpolate(2, (4, 4), size=8)
 RESIZE = derive.Interpolate(2, (4, 5), size=(6, 7), mode="bicubic")
 WIDE = derive.Conv2d(16, 19, 3, padding=1, input_size=(5, 12))
+WIDER = derive.Conv2d(19, 35, 3, padding=1, input_size=(5, 3))
 
 FAULTS = [
     # (operator, machine, what is in the text, what is put there, which time it occurs)
@@ -83,7 +84,7 @@ FAULTS = [
     (RESIZE, None, "x_channel[j", "x_channel[20 + j", 0),
     (WIDE, X86[0], "sums[0 + j]", "sums[1 + j]", -1),  # vectors
     (WIDE, X86[0], "taps[2]", "taps[3]", 0),
-    (WIDE, X86[0], "k < 1 ? 16 : 3", "k < 1 ? 16 : 4", 0),
+    (WIDER, X86[0], "k < 2 ? 16 : 3", "k < 2 ? 16 : 4", 0),
     (WIDE, X86[0], "l < lanes", "l < lanes + 1", 0),
     (WIDE, X86[0], "{{0, ", "{{1, ", -1),
     (WIDE, X86[0], ", 0, 3, ", ", 1, 3, ", 0),  # between vectors

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import derive
@@ -103,6 +104,7 @@ def test_arrays_at_guard_pages(
     monkeypatch.setattr(
         library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
+    monkeypatch.setattr(library, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8)))
     for dtype in DTYPES:
         rng = generator(63, len(machine.name), len(dtype))
         layers = [random_layer(rng) for _ in range(GUARDED)]

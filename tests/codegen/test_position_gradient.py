@@ -88,13 +88,13 @@ def test_random_layers_and_adjoints(
     layers = [random_layer(rng) for _ in range(24)]
     ops: list[Operator] = [*layers, *(layer.T for layer in layers[:8])]
     place = partial(at_a_guard, before=machine == candidates()[0])
-    kept: list[Array] = []
+    scratch: list[Array] = []
 
-    def scratch(size: int) -> int:
-        kept[:] = [place(np.full(size, 0xFF, np.uint8))]
-        return int(kept[0].ctypes.data)
+    def kept(purpose: str, size: int) -> Array:
+        scratch[:] = [place(np.full(size, 0xFF, np.uint8))]
+        return scratch[0]
 
-    monkeypatch.setattr(c_function, "_scratch", scratch)
+    monkeypatch.setattr(c_function, "kept", kept)
     assert wrong(tmp_path, ops, machine, dtype, place) == []
     texts = [c.emit(op, "k", machine, dtype) for op in ops]
     assert sum("weight_gradient" in text.takes.scratch for text in texts) > 0.7 * len(ops)
