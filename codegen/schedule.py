@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from math import inf, isfinite
 
 from derive import Operator
@@ -103,18 +102,14 @@ def gradient_schedule(
     if machine is None or not all(axis.strands for axis in form.axes):
         return rows
     item, sides = ITEM[dtype], ((form, False), (form.adjoint, True))
-    across = {
-        gradient_cycles(side, machine, item): partial(
-            lane_gradient, side, machine, item, exchanged=exchanged
-        )
-        for side, exchanged in sides
-        if fits(side, machine)
-    }
-    along = [
-        position_gradient(side, machine, item, exchanged=exchanged) for side, exchanged in sides
-    ]
+    along = [position_gradient(side, machine, item, exchanged=other) for side, other in sides]
     best = min(along, key=lambda each: each.cycles)
-    least = min(across, default=inf)
-    if least < best.cycles:
-        return across[least]()
+    across = [
+        (gradient_cycles(side, machine, item), other, side)
+        for side, other in sides
+        if fits(side, machine)
+    ]
+    cycles, other, side = min(across, key=lambda each: each[0], default=(inf, False, form))
+    if cycles < best.cycles:
+        return lane_gradient(side, machine, item, exchanged=other)
     return best if isfinite(best.cycles) else rows

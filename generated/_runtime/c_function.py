@@ -36,8 +36,8 @@ class CFunction:
             self.function(batch, *addresses)
             return
         number = self.threads.number()
-        room = _scratch(self.scratch * number * itemsize)
-        self.function(batch, *addresses, room, number)
+        room = kept("scratch", self.scratch * number * itemsize)
+        self.function(batch, *addresses, address(room), number)
 
 
 class _Forked:
@@ -57,14 +57,16 @@ if hasattr(os, "register_at_fork"):
 _of_this_thread = threading.local()
 
 
-def _scratch(size: int) -> int:
-    """The address of ``size`` bytes that no other thread uses, on a cache line; kept for more."""
-    room = getattr(_of_this_thread, "room", None)
+def kept(purpose: str, size: int) -> Array:
+    """``size`` bytes that no other thread uses, on a cache line; they stay for the next call.
+
+    The pages of new memory are slow to come by, as slow as the sums of a small layer.
+    """
+    room: Array | None = getattr(_of_this_thread, purpose, None)
     if room is None or room.nbytes < size:
-        room = _of_this_thread.room = aligned(size, np.dtype(np.uint8))
-        _of_this_thread.address = address(room)
-    begin: int = _of_this_thread.address
-    return begin
+        room = aligned(size, np.dtype(np.uint8))
+        setattr(_of_this_thread, purpose, room)
+    return room[:size]
 
 
 class Threads:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .arrays import Array, Raw, address, aligned
-from .c_function import CFunction, Threads
+from .c_function import CFunction, Threads, kept
 from .cache import Job, compile_library
 from .compiler import SCALARS, Sources
 from .errors import CompileError, WrongKernelError
@@ -33,8 +33,8 @@ class Takes:
     """What the functions of a library take besides arrays as they come, by direction.
 
     ``folded`` numbers of a folded weight, for all but the ``unfolded`` directions; ``packed``
-    numbers of a weight packed for a direction, or of its gradient; ``packed_sample`` numbers of a
-    packed gradient of the output, for each sample; ``scratch`` numbers for each thread.
+    numbers of a weight packed for a direction, or of its gradient, which takes x or y (``packs``)
+    packed to ``packed_sample`` numbers for each sample; ``scratch`` numbers for each thread.
     """
 
     learned: bool = True
@@ -42,6 +42,7 @@ class Takes:
     unfolded: tuple[str, ...] = ()
     packed: Mapping[str, int] = field(default_factory=dict)
     packed_sample: int = 0
+    packs: str = "y"
     scratch: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -89,13 +90,13 @@ def library_functions(name: str, path: Path, takes: Takes) -> Mapping[str, Raw]:
             functions[direction] = Weighted(functions[direction], partial(_prepared, steps))
     if numbers := takes.packed.get("weight_gradient", 0):
         pack = raw_function(library, f"{name}_pack_gradient", 2)
-        by_weight = _of_packed(functions["weight_gradient"], pack, takes.packed_sample)
+        by_weight = _of_packed(functions["weight_gradient"], pack, takes)
         unpack = _plain_function(library, f"{name}_unpack_gradient")
-        functions["weight_gradient"] = _unprepared(by_weight, unpack, numbers)
+        functions["weight_gradient"] = _unprepared(by_weight, unpack, numbers, "unpacked")
     if takes.folded and "weight_gradient" not in takes.unfolded:
         unfold = _plain_function(library, f"{name}_unfold")
         by_weight = functions["weight_gradient"]
-        functions["weight_gradient"] = _unprepared(by_weight, unfold, takes.folded)
+        functions["weight_gradient"] = _unprepared(by_weight, unfold, takes.folded, "unfolded")
     return functions
 
 
@@ -116,24 +117,25 @@ def _prepared(steps: Sequence[tuple[Raw, int]], weight: Array) -> Array:
     return weight
 
 
-def _unprepared(function: Raw, undo: Raw, numbers: int) -> Raw:
+def _unprepared(function: Raw, undo: Raw, numbers: int, purpose: str) -> Raw:
     """The gradient of a prepared weight as the gradient of the weight."""
 
     def call(x: Array, y: Array, weight: Array) -> None:
-        v = aligned(numbers, weight.dtype)
+        v = kept(purpose, numbers * weight.itemsize).view(weight.dtype)
         function(x, y, v)
         undo(v, weight)
 
     return call
 
 
-def _of_packed(function: Raw, pack: Raw, sample: int) -> Raw:
-    """The function of a packed gradient of the output as one of that gradient."""
+def _of_packed(function: Raw, pack: Raw, takes: Takes) -> Raw:
+    """The function of a packed x or y as one of x and y."""
+    sample, of_x = takes.packed_sample, takes.packs == "x"
 
     def call(x: Array, y: Array, weight: Array) -> None:
-        packed = aligned(len(y) * sample, y.dtype).reshape(len(y), sample)
-        pack(y, packed)
-        function(x, packed, weight)
+        packed = kept("packed", len(y) * sample * y.itemsize).view(y.dtype).reshape(-1, sample)
+        pack(x if of_x else y, packed)
+        function(packed if of_x else x, y if of_x else packed, weight)
 
     return call
 

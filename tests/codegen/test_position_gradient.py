@@ -206,21 +206,6 @@ def test_spans_are_the_axis(lanes: int) -> None:
             assert sorted(met) == sorted((y, t, x) for y, t, x, _ in axis.entries())
 
 
-def test_which_layers_are_in_position_lanes() -> None:
-    """Those of few channels, by rule; the side with the longer rows along the lanes."""
-
-    def chosen(op: Operator) -> object:
-        nests = lower(op.form)
-        return schedule.gradient_schedule(nests.form, nests.weight_gradient, X86[0], "float32")
-
-    depthwise = derive.Conv2d(32, 32, 3, padding=1, groups=32, input_size=56)
-    assert isinstance(chosen(depthwise), PositionGradient)
-    assert isinstance(chosen(derive.Conv2d(4, 6, 3, input_size=20)), PositionGradient)
-    assert not isinstance(chosen(derive.Conv2d(64, 64, 3, input_size=28)), PositionGradient)
-    dead = derive.Conv2d(1, 1, 2, padding=1, dilation=5, input_size=4)
-    assert isinstance(chosen(dead), Correlation)
-
-
 def test_the_text_does_not_grow_with_the_image() -> None:
     def size(n: int) -> int:
         op = derive.Conv2d(8, 8, 3, padding=1, groups=8, input_size=n)
