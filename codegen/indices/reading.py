@@ -17,7 +17,7 @@ from pycparser.c_parser import CParser
 
 from .memory import UnprovenError
 
-PRELUDE = "typedef long ptrdiff_t; typedef float SCALAR; "
+PRELUDE = "typedef long ptrdiff_t; typedef unsigned long uintptr_t; typedef float SCALAR; "
 COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
 HARMLESS = re.compile(
     r'# *(include "\w+\.h"|pragma omp .*|ifndef (VECTOR|KEEP)|endif|define (LOOSE_)?VECTOR\(.*'

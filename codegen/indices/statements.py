@@ -21,6 +21,7 @@ from .expressions import (
 from .memory import Array, Call, Pointer, Summary
 
 TURNS = 1 << 14  # of a loop that is followed turn by turn
+PREFETCH = "__builtin_prefetch"
 Summarised = Callable[[str, list[Any]], tuple[Summary, dict[Array, Pointer]]]
 
 
@@ -48,6 +49,8 @@ class Walker:
             case c_ast.Assignment():
                 self._assigned(node)
             case c_ast.FuncCall():
+                if node.name.name == PREFETCH:
+                    return  # it reads nothing, and its address is made as a number
                 given = [self.evaluator.value(each) for each in arguments(node)]
                 _constant(given)
                 summary, pointers = self.summarised(node.name.name, given)

@@ -113,6 +113,7 @@ def _tile(nest: Lanes, tile: LaneTile, rows: int) -> dict[str, Any]:
     return {
         **_stores(nest, tile, rows),
         "nest": tile,
+        "ahead": _ahead(nest, tile),
         "started": ", ".join(f"{y} = start" for y in accumulators),
         "listed": ", ".join(accumulators),
         "columns": [
@@ -123,6 +124,15 @@ def _tile(nest: Lanes, tile: LaneTile, rows: int) -> dict[str, Any]:
             for column in tile.columns
         ],
     }
+
+
+def _ahead(nest: Lanes, tile: LaneTile) -> list[int]:
+    """Places of x that the next tile is the first to read, one for each line of the cache."""
+    if tile.count == 1:
+        return []
+    places = {column.x for column in tile.columns}
+    fresh = sorted({x + tile.x_step for x in places} - places)
+    return [x for i, x in enumerate(fresh) if i % nest.lanes == 0 or i == len(fresh) - 1]
 
 
 def _list(numbers: Sequence[int]) -> str:
