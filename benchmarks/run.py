@@ -32,7 +32,7 @@ TITLES = {
     "matrix": "The matrix",
     "normal-form": "The normal form",
     "emission": "Emission",
-    "fused": "Resize then convolve as one kernel, beside torch's two calls",
+    "fused": "Resize then convolve as one kernel of exact sums, beside torch's two calls",
 }
 NOTES = """Everybody computes the same layer in one process and takes turns; times are the best of
 all rounds, of process CPU time where there is one thread. Weights are packed beforehand by all who
