@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from codegen._runtime.compiler import SCALARS
 from codegen.builder import numpy_kernel
 from codegen.emit import emit_numpy
+from codegen.error_bound import bound_of
 from codegen.exactness import mismatches
 from codegen.targets.c import CText
 from derive import Operator
@@ -74,8 +75,13 @@ def exact(op: Operator) -> bool:
     return powers and prod(max(axis, default=1) for axis in denominators) < 2**30
 
 
-def write(folder: Path, samples: Sequence[Sample], texts: Sequence[CText]) -> None:
-    """The kernels, ``program.c`` and ``numbers``; each text was emitted under a name of its own."""
+def write(
+    folder: Path, samples: Sequence[Sample], texts: Sequence[CText], dtype: str = "float64"
+) -> None:
+    """The kernels, ``program.c`` and ``numbers``; each text was emitted under a name of its own.
+
+    Fast functions are allowed their bound in ``dtype``.
+    """
     names = [next(file[:-2] for file in text.files if file.endswith(".c")) for text in texts]
     for text in texts:
         for file, lines in text.files.items():
@@ -91,10 +97,24 @@ def write(folder: Path, samples: Sequence[Sample], texts: Sequence[CText]) -> No
     (folder / "program.c").write_text("".join([included, HARNESS.read_text(), *parts, whole]))
     arrays = [
         array.ravel()
-        for sample in samples
-        for array in (*sample.inputs.values(), *sample.answers.values())
+        for sample, text in zip(samples, texts, strict=True)
+        for array in (
+            *sample.inputs.values(),
+            *sample.answers.values(),
+            *_allowed(sample, text, dtype).values(),
+        )
     ]
     np.concatenate(arrays).tofile(folder / "numbers")
+
+
+def _allowed(sample: Sample, text: CText, dtype: str) -> dict[str, Array]:
+    """How far the numbers of each fast function may be off."""
+    bound, found = bound_of(sample.op, text.fast), {}
+    for direction in text.fast:
+        taken = "xwb" if direction == "forward" else "gw"
+        inputs = [sample.inputs[name] for name in taken if name in sample.inputs]
+        found[direction] = bound(direction, inputs, dtype)
+    return found
 
 
 def _kernel(name: str, sample: Sample, text: CText) -> str:
@@ -102,7 +122,8 @@ def _kernel(name: str, sample: Sample, text: CText) -> str:
     reads = [f"    of_{name}_{a} = inputs({v.size});" for a, v in sample.inputs.items()]
     reads += [f"    of_{name}_{a} = answers({v.size});" for a, v in sample.answers.items()]
     declared = [f"static SCALAR *of_{name}_{a};" for a in sample.inputs]
-    declared += [f"static double *of_{name}_{a};" for a in sample.answers]
+    reads += [f"    off_{name}_{a} = answers({sample.answers[a].size});" for a in text.fast]
+    declared += [f"static double *of_{name}_{a}, *off_{name}_{a};" for a in sample.answers]
     lines = [line for a in sample.answers for line in _calls(name, a, sample, text)]
     return "\n".join(
         [
@@ -131,10 +152,11 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     result = given = made[-1]
     arrays = [f"of_{name}_{'g' if direction == 'input_gradient' else 'x'}"]
     packed = text.takes.packed.get(direction, 0)
+    folded = 0 if direction in text.takes.unfolded else text.takes.folded
     if direction == "weight_gradient":
         arrays.append(f"of_{name}_g")
-        if text.takes.folded:
-            yield room(text.takes.folded)
+        if folded:
+            yield room(folded)
             given = made[-1]
         unpacked = given
         if packed:
@@ -149,7 +171,7 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     elif sample.op.learned:
         weight = f"of_{name}_w"
         for prepare, numbers, alignment in (
-            ("fold", text.takes.folded, 0),
+            ("fold", folded, 0),
             (f"pack_{direction}", packed, LINE),
         ):
             if numbers:
@@ -166,10 +188,12 @@ def _calls(name: str, direction: str, sample: Sample, text: CText) -> Iterator[s
     yield f"        {name}_{direction}({batch}, {', '.join(arrays)}, {given}{scratch});"
     if direction == "weight_gradient" and packed:
         yield f"        {name}_unpack_gradient({given}, {unpacked});"
-    if direction == "weight_gradient" and text.takes.folded:
+    if direction == "weight_gradient" and folded:
         yield f"        {name}_unfold({unpacked}, {result});"
     function = f"{name}_{direction}"
-    yield f'        wrong += differs("{function}", {result}, of_{function}, {size});'
+    yield (
+        f'        wrong += differs("{function}", {result}, of_{function}, off_{function}, {size});'
+    )
     yield from (f"        free({each});" for each in made)
     yield "    }"
 
