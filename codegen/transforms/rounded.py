@@ -23,6 +23,7 @@ from derive.winograd.rational import Matrix
 from .linear import Step, steps
 
 Array = NDArray[np.float64]
+HELD = 2**53  # integers up to it are float64
 EXPONENT = np.int64(0x7FF0000000000000)  # of a float64: alone, the power of 2 below its magnitude
 
 
@@ -87,13 +88,17 @@ class Rounded:
         error = exact.error + arithmetic.unit * spacing(reach)
         return Rounded(exact.value, arithmetic.within(error, reach))
 
-    def times(self, constant: Fraction, arithmetic: Arithmetic) -> Rounded:
-        """The product with a constant, which may be rounded before; 1 and -1 change nothing."""
+    def times(self, constant: Fraction, arithmetic: Arithmetic, *, same: bool = False) -> Rounded:
+        """The product with a constant, which may be rounded before; 1 and -1 change nothing.
+
+        It is that with the ``same`` rounded constant if the kernel's is known to be ours.
+        """
         value, size = float(constant) * self.value, abs(float(constant))
         if size == 1:
             return Rounded(value, self.error)
         reach, n = size * self.reach, row_roundings((constant,))
-        rounding = arithmetic.unit * spacing(reach) if n == 1 else arithmetic.gamma(n) * reach
+        once = n == 1 or (same and max(constant.as_integer_ratio()) < HELD)
+        rounding = arithmetic.unit * spacing(reach) if once else arithmetic.gamma(n) * reach
         error = size * self.error + rounding + (reach > 0) * arithmetic.smallest
         return Rounded(value, arithmetic.within(error, reach))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -33,7 +34,8 @@ class Weights:
 def weights(transform: Transform, taps: Array, arithmetic: Arithmetic, own: float) -> Weights:
     """U (down, across, depth, channel in, channel out) of taps (out, in, depth, down, across).
 
-    It is computed in float64 and rounded once. ``own`` is our relative rounding.
+    It is computed in float64, by constants that are ours to the last bit, and rounded once.
+    ``own`` is our relative rounding.
     """
     wide = Arithmetic.of("float64")
     u = Rounded(taps, np.zeros_like(taps))
@@ -43,8 +45,8 @@ def weights(transform: Transform, taps: Array, arithmetic: Arithmetic, own: floa
         (u.value + sign * 2 * u.error).astype(arithmetic.dtype).astype(np.float64)
         for sign in (-1, 0, 1)
     )
-    drift = value - u.value
-    error = u.error + own * np.abs(drift)
+    drift = value - u.value + _of_constants(transform, taps)
+    error = (1 + own) * u.error + own * np.abs(drift)
     if arithmetic.unit > wide.unit:  # else the last rounding is the only one
         error = error + np.maximum(value - low, high - value)
     error = arithmetic.within(error, u.reach)
@@ -56,12 +58,30 @@ def _multiplied(matrix: Matrix, x: Rounded, arithmetic: Arithmetic) -> Rounded:
     """The rows in order of their columns, which is how weights are transformed."""
     rows = []
     for row in matrix:
-        parts = [x.at(t).times(c, arithmetic) for t, c in enumerate(row) if c]
+        parts = [x.at(t).times(c, arithmetic, same=True) for t, c in enumerate(row) if c]
         total = parts[0]
         for part in parts[1:]:
             total = total.plus(part, arithmetic)
         rows.append(total)
     return Rounded.stacked(rows)
+
+
+def _of_constants(transform: Transform, taps: Array) -> Array:
+    """How far U is from G w because constants are rounded; their errors do not meet but once."""
+    total = np.zeros(1)
+    for chosen in range(2, 2 + len(transform.axes)):
+        part = taps
+        for place, tiles in enumerate(transform.axes, start=2):
+            off = _error if place == chosen else float
+            matrix = np.array([[off(c) for c in row] for row in tiles.tile.algorithm.G])
+            part = np.moveaxis(np.tensordot(matrix, part, (1, place)), 0, place)
+        total = total + part
+    return total
+
+
+def _error(constant: Fraction) -> float:
+    """Of its nearest float64."""
+    return float(Fraction(float(constant)) - constant)
 
 
 def products(

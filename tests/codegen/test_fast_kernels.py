@@ -123,9 +123,7 @@ def test_arrays_at_guard_pages(
         return place(np.full(numbers * dtype.itemsize, 255, np.uint8)).view(dtype)
 
     monkeypatch.setattr(library, "aligned", room)
-    monkeypatch.setattr(
-        c_function, "_scratch", lambda size: room(size, np.dtype(np.uint8)).ctypes.data
-    )
+    monkeypatch.setattr(c_function, "kept", lambda _, size: room(size, np.dtype(np.uint8)))
     rng = generator(961)
     ops = list(OPERATORS.values())
     for kernel, op in kernels_for(tmp_path, ops, NARROW, "float32", "fast"):
