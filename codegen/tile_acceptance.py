@@ -47,8 +47,7 @@ def right_on_tiles(kernel: Kernel, op: Operator, direction: str, transform: Tran
     told = np.ix_(range(form.groups), channels, *map(_told, transform.axes))
     x[told] = numbers(x[told].shape, 5, LARGEST)
     exact, own = _answer(op, form, weight, x, channels)
-    samples = np.stack([np.zeros_like(x), x]).reshape(2, *form.input_shape)
-    inputs = [samples.astype(dtype), weight.astype(dtype)]
+    inputs = [after_zeros(x.reshape(1, *form.input_shape)).astype(dtype), weight.astype(dtype)]
     if direction == "forward" and op.bias_shape:
         bias = numbers(op.bias_shape, 4, LARGEST)
         exact = exact + bias.reshape(-1, *(1 for _ in form.axes))
@@ -68,13 +67,17 @@ def _answer(
     turned = grouped if form.output_leads else grouped.swapaxes(1, 2)
     w = turned.reshape(few.weight_shape)
     given = x[:, channels].reshape(1, *few.input_shape)
-    given = np.concatenate([np.zeros_like(given), given])
-    exact = by_strands(few, w)(given)
+    exact = after_zeros(by_strands(few, w)(given))
     if integral(op):
         return exact, 0.0
     passed = len(channels) * prod(axis.n_tap * axis.n_in for axis in form.axes)
     magnitude = by_strands(few.absolute, abs(w))(abs(given))
-    return exact, 2 * rounded_up(gamma(passed, "float64")) * magnitude
+    return exact, after_zeros(2 * rounded_up(gamma(passed, "float64")) * magnitude)
+
+
+def after_zeros(sample: Array) -> Array:
+    """A batch of two, the second of which this is."""
+    return np.concatenate([np.zeros_like(sample), sample])
 
 
 def _spread(form: TrilinearForm) -> list[int]:

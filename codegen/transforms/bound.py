@@ -61,8 +61,8 @@ def transform_bound(
             group = _Group(transform, taps[g], added[g], Arithmetic.of(dtype), in_order)
             for sample, out in zip(x, found, strict=True):
                 group.into(out[g], sample[g])
-        own = rounded_up(1 + gamma(_own(transform), "float64"))
-        found = np.where(found == 0, 0, np.nextafter(own * found, np.inf))
+        found *= rounded_up(1 + gamma(_own(transform), "float64"))
+        np.nextafter(found, np.inf, out=found, where=found != 0)
     if all(np.isfinite(each).all() for each in inputs):
         found[np.isnan(found)] = np.inf  # of inf times 0
     return found.reshape(len(x), *form.output_shape)

@@ -45,7 +45,7 @@ def weights(transform: Transform, taps: Array, arithmetic: Arithmetic, own: floa
         (u.value + sign * 2 * u.error).astype(arithmetic.dtype).astype(np.float64)
         for sign in (-1, 0, 1)
     )
-    drift = value - u.value + _of_constants(transform, taps)
+    drift = value - u.value + of_constants(transform, taps)
     error = (1 + own) * u.error + own * np.abs(drift)
     if arithmetic.unit > wide.unit:  # else the last rounding is the only one
         error = error + np.maximum(value - low, high - value)
@@ -66,7 +66,7 @@ def _multiplied(matrix: Matrix, x: Rounded, arithmetic: Arithmetic) -> Rounded:
     return Rounded.stacked(rows)
 
 
-def _of_constants(transform: Transform, taps: Array) -> Array:
+def of_constants(transform: Transform, taps: Array) -> Array:
     """How far U is from G w because constants are rounded; their errors do not meet but once."""
     total = np.zeros(1)
     for chosen in range(2, 2 + len(transform.axes)):

@@ -15,7 +15,7 @@ from codegen.transforms import Transform, candidates
 from codegen.transforms.bound import transform_bound
 from codegen.transforms.linear import steps
 from codegen.transforms.rounded import Arithmetic, Rounded, Stage, spacing
-from codegen.transforms.summed import Weights, products, weights
+from codegen.transforms.summed import Weights, of_constants, products, weights
 from derive import Conv2d
 from derive.winograd import cook_toom
 from derive.winograd.rational import Matrix
@@ -150,10 +150,26 @@ def test_weights(dtype: str) -> None:
         assert (found.value == found.value.astype("f4")).all()
         assert found.drift.any()
         assert (
-            wide < found.value.size / 20
+            0 < wide < found.value.size / 20
         )  # where float64 leaves open to which side float32 rounds
     else:
         assert share > NEAR / 2
+
+
+def test_rounded_constants() -> None:
+    """What U is off by when G is rounded and nothing else is, in fractions."""
+    transform = transform_of(4)
+    taps = drawn(generator(977), 1, 1, 1, 3, 3)
+    G = [each.tile.algorithm.G for each in transform.axes[1:]]
+    held = [[[Fraction(float(c)) for c in row] for row in matrix] for matrix in G]
+    found = of_constants(transform, taps)
+    assert found.any()
+    for i, j in np.ndindex(6, 6):
+        rounded, exact = (
+            sum(a[i][t] * b[j][s] * Fraction(taps[0, 0, 0, t, s]) for t, s in np.ndindex(3, 3))
+            for a, b in (held, G)
+        )
+        assert abs(float(rounded - exact) - found[0, 0, 0, i, j]) <= 1e-12 * abs(found).max()
 
 
 def test_what_weights_are_off_by_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
