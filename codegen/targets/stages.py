@@ -18,7 +18,7 @@ def input_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
     step = nest.tiles * nest.groups_in
     across = [f"to[{step * r}] = {{}};" for r in range(nest.across.rows)]
     found = []
-    for i, window in enumerate(nest.down.windows):
+    for i, window in enumerate(nest.down.windows if nest.turns_down else ()):
         reads = [f"from[{nest.width * j}]" for j in range(len(window.places))]
         found.append(_stage(f"down_{i}", "a column of a window", window.rows, reads, down, vector))
     tile = nest.across.tile
@@ -40,7 +40,7 @@ def output_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
     writes = [f"to[at[{j}]] = {{}} + start;" for j in range(len(across.outputs))]
     more = f",\n    const ptrdiff_t *restrict at, {vector} start"
     along = _stage("along", "a row of a tile", across.algorithm.AT, reads, writes, vector, more)
-    return [up, along]
+    return [up, along] if nest.turns_down else [along]
 
 
 def left(nest: Transform) -> int:

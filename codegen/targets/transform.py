@@ -99,6 +99,8 @@ def _input_page(nest: Transform) -> dict[str, Any]:
             {"index": i, "places": _list(each.places), "count": len(each.places)}
             for i, each in enumerate(down.windows)
         ],
+        "window_to": "x" if nest.turns_down else "mixed",
+        "turned_down": ["yes"] if nest.turns_down else [],
         "down_borders": [{"tile": t, "index": i} for t, i in down.borders],
         "across_borders": [{"tile": t, "index": i} for t, i in across.borders],
         "top_in": _row(down, down.tile.input_step, down.tile.input_image, "t"),
@@ -163,6 +165,7 @@ def _output_page(nest: Transform) -> dict[str, Any]:
         "tiles": nest.tiles,
         "strip": nest.strip,
         "strips": -(-depth_out // nest.strip),
+        "half_from": "half" if nest.turns_down else "from",
         "half": len(rows) * across.tile.products,
         "outputs_down": len(rows),
         "outputs_across": len(across.tile.outputs),

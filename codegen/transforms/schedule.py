@@ -12,6 +12,7 @@ is some rows of tiles, or a chunk of one, for which V and M stay in the cache wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from math import prod
 
@@ -62,6 +63,13 @@ class Transform:
     def tiles(self) -> int:
         """Tiles of a block."""
         return self.rows * self.row_tiles
+
+    @property
+    def turns_down(self) -> bool:
+        """Whether the transforms of the axis down do anything."""
+        one = ((Fraction(1),),)
+        down = self.down
+        return len(down.windows) > 1 or down.windows[0].rows != one or one != down.tile.algorithm.AT
 
     @property
     def products(self) -> int:
