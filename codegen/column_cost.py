@@ -19,6 +19,7 @@ OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,
 STORING = 3  # of beginning and storing a sum,
 CALLING = 40  # and of one tile
 WIDEST_STEP = 4  # inputs from one output to the next, for each channel; beyond, shuffles cost most
+SPARE = 2  # registers, for a weight and for the compiler
 TWO_KINDS = 32  # one part in so many is lost to a second kind of block
 MOST_UPDATES = 600  # multiply-adds that a tile writes out
 
@@ -92,7 +93,7 @@ def best_shape(form: TrilinearForm, machine: Machine, lanes: int) -> Shape | Non
         for wide in range(1, min(vectors, machine.registers) + 1)
         for rows in range(1, min(most_rows, machine.registers // wide) + 1)
         for outputs in range(1, min(form.channels_out, machine.registers) + 1)
-        if wide * rows * (outputs * phases + 1) < machine.registers
+        if wide * rows * (outputs * phases + 1) <= machine.registers - SPARE
         and wide * rows * outputs * taps <= max(taps, MOST_UPDATES)
     ]
     return min(shapes, key=lambda shape: cycles(form, shape, lanes), default=None)

@@ -20,7 +20,9 @@ from .sweeps import Sweep, sweeps_of
 from .tiles import Tile, tiles
 
 OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,
-STORING = 12  # and of turning and storing a vector of channels
+STORING = 12  # of turning and storing a vector of channels,
+FETCHING = 2  # and of a few numbers that are far from the last ones:
+NEAR = 2048  # bytes between the channels that are not
 HELD_TAPS = 8  # of a kernel row, at most, that are kept in registers
 
 
@@ -90,8 +92,11 @@ def lane_cycles(form: TrilinearForm, machine: Machine, item: int) -> int:
     rows = max(1, accumulators // max(1, column.n_out)) if outer else 1
     kernel_rows = form.channels_in * prod(axis.triples for axis in outer)
     positions = prod(axis.n_out for axis in form.axes)
+    around = OVERHEAD
+    if column.n_tap == 1 and prod(form.input_shape[1:]) * item > NEAR:
+        around += FETCHING
     return blocks * (
-        kernel_rows * column.triples + kernel_rows * OVERHEAD * wide // rows + STORING * positions
+        kernel_rows * column.triples + kernel_rows * around * wide // rows + STORING * positions
     )
 
 
