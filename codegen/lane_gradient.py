@@ -20,6 +20,7 @@ from .nests import Affine, Loop
 from .places import channel_places, loops_of
 
 SPARE_REGISTERS = 3  # the gradient, and room for the compiler
+SAMPLE_BYTES = 1 << 16  # of a packed block of channels, from which on one sample fills a cache
 LATENCY = 4  # cycles of a multiply-add
 LOOP = 1.3  # cycles of a position besides its multiply-adds
 TURN = 8  # to turn a vector of channels, and to read and write it
@@ -51,6 +52,7 @@ class LaneGradient:
 
     form: TrilinearForm
     exchanged: bool  # x and y, where the form is an adjoint
+    by_sample: bool  # all channels of a sample before the next one, where that keeps it in a cache
     lanes: int
     blocks: int
     channels: tuple[Loop, ...]
@@ -117,6 +119,7 @@ def lane_gradient(
     return LaneGradient(
         form=form,
         exchanged=exchanged,
+        by_sample=block * item > SAMPLE_BYTES,
         lanes=lanes,
         blocks=blocks,
         channels=channels,

@@ -41,6 +41,7 @@ def lane_gradient_part(nest: LaneGradient, function: Function) -> Part:
         packed_side=packed_side,
         groups=form.groups,
         valid=valid,
+        **_samples(nest),
         call_size=3 + 3 * nest.outer,
         calls=", ".join(f"{{{_list(call)}}}" for call in nest.calls),
         n_calls=len(nest.calls),
@@ -68,6 +69,24 @@ def lane_gradient_part(nest: LaneGradient, function: Function) -> Part:
         packs=packed_side,
         vectors=True,
     )
+
+
+def _samples(nest: LaneGradient) -> dict[str, Any]:
+    """The loop over the samples, inside of a function or around all that one sample takes."""
+    loop = loops_of(b="batch")
+    none = Affine.of(0)
+    y, x = Affine.of(0, b=nest.y_sample), Affine.of(0, b=nest.x_sample)
+    inside = not nest.by_sample
+    return {
+        "batch_given": ", ptrdiff_t batch" if inside else "",
+        "batch_passed": ", batch" if inside else "",
+        "samples_inside": loop if inside else (),
+        "samples_outside": () if inside else loop,
+        "y_inside": y if inside else none,
+        "x_inside": x if inside else none,
+        "y_outside": none if inside else y,
+        "x_outside": none if inside else x,
+    }
 
 
 def _packs(nest: LaneGradient, rest: int, prefix: str) -> Iterator[dict[str, Any]]:

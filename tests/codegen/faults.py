@@ -114,7 +114,7 @@ FAULTS = {
     ),
     "the channels that are left over": Fault(
         "codegen/lane_gradient.py",
-        "return (*found, Chunk(whole * size, 1, rest)) if rest else",
+        "return (*chunks, Chunk(whole * size, 1, rest)) if rest else",
         "return",
     ),
     "folds of an outer axis": Fault("codegen/folds.py", "a=count * inner", "a=inner"),
