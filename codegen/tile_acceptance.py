@@ -34,11 +34,14 @@ def right_on_tiles(kernel: Kernel, op: Operator, direction: str, transform: Tran
     """Whether one function of a kernel is right on its tiles, within its bound.
 
     >>> from codegen import build
+    >>> from codegen._runtime.compiler import find_compiler
+    >>> from codegen.targets.c import emit
     >>> from derive import Conv2d
     >>> op = Conv2d(64, 64, 3, padding=1, input_size=48)
     >>> kernel = build(op, algorithm="fast")
-    >>> kernel.fast
-    ('forward', 'input_gradient')
+    >>> tiles = emit(op, "k", find_compiler().machine, "float32", "fast").fast["forward"]
+    >>> right_on_tiles(kernel, op, "forward", tiles)
+    True
     """
     form, dtype = transform.form, kernel.dtypes[0]
     weight = numbers(form.weight_shape, 3, LARGEST).astype(np.float64)
@@ -47,7 +50,7 @@ def right_on_tiles(kernel: Kernel, op: Operator, direction: str, transform: Tran
     told = np.ix_(range(form.groups), channels, *map(_told, transform.axes))
     x[told] = numbers(x[told].shape, 5, LARGEST)
     exact, own = _answer(op, form, weight, x, channels)
-    inputs = [after_zeros(x.reshape(1, *form.input_shape)).astype(dtype), weight.astype(dtype)]
+    inputs = [_after_zeros(x.reshape(1, *form.input_shape)).astype(dtype), weight.astype(dtype)]
     if direction == "forward" and op.bias_shape:
         bias = numbers(op.bias_shape, 4, LARGEST)
         exact = exact + bias.reshape(-1, *(1 for _ in form.axes))
@@ -67,15 +70,15 @@ def _answer(
     turned = grouped if form.output_leads else grouped.swapaxes(1, 2)
     w = turned.reshape(few.weight_shape)
     given = x[:, channels].reshape(1, *few.input_shape)
-    exact = after_zeros(by_strands(few, w)(given))
+    exact = _after_zeros(by_strands(few, w)(given))
     if integral(op):
         return exact, 0.0
     passed = len(channels) * prod(axis.n_tap * axis.n_in for axis in form.axes)
     magnitude = by_strands(few.absolute, abs(w))(abs(given))
-    return exact, after_zeros(2 * rounded_up(gamma(passed, "float64")) * magnitude)
+    return exact, _after_zeros(2 * rounded_up(gamma(passed, "float64")) * magnitude)
 
 
-def after_zeros(sample: Array) -> Array:
+def _after_zeros(sample: Array) -> Array:
     """A batch of two, the second of which this is."""
     return np.concatenate([np.zeros_like(sample), sample])
 

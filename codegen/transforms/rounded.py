@@ -104,13 +104,24 @@ class Rounded:
 
 
 def spacing(reach: Array) -> Array:
-    """The power of 2 below each number: at most unit times it is an error of rounding to it."""
+    """The power of 2 below each number: at most unit times it is an error of rounding to it.
+
+    >>> spacing(np.array([0.0, 1.5, 0.3]))
+    array([0.  , 1.  , 0.25])
+    """
     return (reach.view(np.int64) & EXPONENT).view(np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A matrix as a kernel multiplies it: step by step, as ``linear.steps`` says."""
+    """A matrix as a kernel multiplies it: step by step, as ``linear.steps`` says.
+
+    >>> one = Fraction(1)
+    >>> exact = Rounded(np.array([[1.5], [0.75]]), np.zeros((2, 1)))
+    >>> y = Stage.of(((one, one), (one, 0 * one)), Arithmetic.of("float32"))(exact)
+    >>> y.value.ravel(), (y.error * 2**24).ravel()  # 2.25 is between 2 and 4
+    (array([2.25, 1.5 ]), array([2., 0.]))
+    """
 
     steps: tuple[Step, ...]
     columns: int

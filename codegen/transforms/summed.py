@@ -91,6 +91,11 @@ def products(
 
     ``u`` is (..., terms, outputs) and ``v`` (..., terms, tiles); M is (..., tiles, outputs). Not
     ``in_order``, partial sums are taken to be as large as can be.
+
+    >>> u, v = np.ones((4, 1)), Rounded(np.ones((4, 1)), np.zeros((4, 1)))
+    >>> M, _ = products(Weights(u, 0 * u, 0 * u), v, Arithmetic.of("float32"), in_order=True)
+    >>> float(M.value[0, 0]), round(float(M.error[0, 0]) * 2**24)  # 4 products, and 1 + 2 + 2 + 4
+    (4.0, 13)
     """
     terms = v.value.shape[-2]
     left, passed, exact = (a.swapaxes(-1, -2) for a in (v.error, v.reach, v.value))
