@@ -65,11 +65,11 @@ FAULTS = {
     "one input channel's weight": Fault(LANES, "+ {{ lane.w_input }}*i", "+ 0*i"),
     "lane gradients not cleared": Fault(GRADIENT, "w_block[p] = 0;", "w_block[p] += 0;"),
     "the first sample alone in lanes": Fault(
-        GRADIENT, "b < batch; b++)\n{% for axis", "b < 1; b++)\n{% for axis"
+        "codegen/templates/lane_gradient.c.j2", "at[0]{{ y_inside | plus }}", "at[0]"
     ),
     "x advances as y does": Fault(GRADIENT, "xs += at[{{ axis.x }}]", "xs += at[{{ axis.y }}]"),
     "one lane unpacked": Fault(
-        GRADIENT, "l < lanes; l++)\n            weight[", "l < 1; l++)\n            weight["
+        "codegen/targets/lane_gradient.py", "l = 0; l < lanes; l++)", "l = 0; l < 1; l++)"
     ),
     "a blend without its last column": Fault(
         RESAMPLE, "j < {{ gather.nest.row_length }}", "j < {{ gather.nest.row_length }} - 1"
