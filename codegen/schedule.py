@@ -46,7 +46,10 @@ class Plan:
 def plan(
     op: Operator, nests: Nests, machine: Machine | None, dtype: str, algorithm: str = "exact"
 ) -> Plan:
-    """By rule: exact sums, or fast algorithms where they are sooner done ("fast")."""
+    """By rule: exact sums, or fast algorithms where they are sooner done ("fast").
+
+    The weight is taken to be prepared for forward; gradients are asked for where it changes.
+    """
     form = nests.form
     forward: Exact | Transform = gather_schedule(form, nests.forward, machine, dtype)
     by_input: Exact | Transform = gather_schedule(
@@ -54,7 +57,7 @@ def plan(
     )
     if machine is not None and algorithm == "fast":
         forward = chosen(op.form, machine, ITEM[dtype]) or forward
-        by_input = chosen(op.form.adjoint, machine, ITEM[dtype]) or by_input
+        by_input = chosen(op.form.adjoint, machine, ITEM[dtype], prepared=False) or by_input
     by_weight = gradient_schedule(form, nests.weight_gradient, machine, dtype)
     return Plan(forward, by_input, by_weight)
 
@@ -65,7 +68,10 @@ def alternatives(op: Operator, nests: Nests, machine: Machine | None, dtype: str
     if machine is None:
         return [exact]
     forward = [exact.forward, *distinct(op.form, machine, ITEM[dtype], TRIED)]
-    by_input = [exact.input_gradient, *distinct(op.form.adjoint, machine, ITEM[dtype], TRIED)]
+    by_input = [
+        exact.input_gradient,
+        *distinct(op.form.adjoint, machine, ITEM[dtype], TRIED, prepared=False),
+    ]
     return [
         Plan(
             forward[min(i, len(forward) - 1)],

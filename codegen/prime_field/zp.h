@@ -97,6 +97,7 @@ ZpVector<sizeof...(Places)> zp_shuffle(const ZpVector<N> &a, const ZpVector<N> &
 #define RATIO(a, b) (ZpRatio<(a), (b)>::value)
 #define WIDE Zp
 #define WIDE_RATIO(a, b) RATIO(a, b)
+#define WIDE_VECTOR(name, lanes) VECTOR(name, lanes)
 #define VECTOR(name, lanes) typedef ZpVector<(lanes)> name
 #define LOOSE_VECTOR(name, lanes) VECTOR(name, lanes)
 #define KEEP(vector)

@@ -10,6 +10,8 @@ from codegen.transforms.linear import steps
 from codegen.transforms.schedule import Transform
 from derive.winograd.rational import Matrix
 
+SCALAR, WIDE = ("SCALAR", "RATIO"), ("WIDE", "WIDE_RATIO")  # numbers, and how fractions are written
+
 
 def input_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
     """The functions of BT, down and across, for each window."""
@@ -43,6 +45,25 @@ def output_stages(nest: Transform, name: str) -> list[dict[str, Any]]:
     return [up, along] if nest.turns_down else [along]
 
 
+def weight_stages(nest: Transform, function: str) -> list[dict[str, Any]]:
+    """The functions of G, one for each axis, with strides that fit one after the other."""
+    algorithms = [each.tile.algorithm for each in nest.axes]
+    vector, found = f"{function}_wide", []
+    strides = (
+        (algorithms[1].n_tap * algorithms[2].n_tap,) * 2,
+        (algorithms[2].n_tap,) * 2,
+        (1, 1),
+    )
+    for name, each, (step_in, step_out) in zip(
+        ("depth", "down", "across"), algorithms, strides, strict=True
+    ):
+        reads = [f"from[{step_in * t}]" for t in range(each.n_tap)]
+        writes = [f"to[{step_out * p}] = {{}};" for p in range(each.products)]
+        comment = f"the taps of the axis {name}"
+        found.append(_stage(f"weigh_{name}", comment, each.G, reads, writes, vector))
+    return found
+
+
 def left(nest: Transform) -> int:
     """The first input column of chunk 0."""
     return nest.across.tile.input_step * nest.across.first + min(nest.across.tile.inputs)
@@ -70,20 +91,25 @@ def _stage(
         for x, read, use in zip(ins, reads, used, strict=True)
         if use
     ]
-    lines += [f"const {vector} {s.target} = {_sum(s.terms)};" for s in steps(rows, ins, outs)]
+    number = WIDE if vector.endswith("_wide") else SCALAR
+    lines += [
+        f"const {vector} {step.target} = {_sum(step.terms, number)};"
+        for step in steps(rows, ins, outs)
+    ]
     lines += [write.format(y) for y, write in zip(outs, writes, strict=True)]
-    return {"name": name, "comment": comment, "lines": lines, "more": more}
+    return {"name": name, "comment": comment, "lines": lines, "more": more, "vector": vector}
 
 
-def _sum(terms: Sequence[tuple[Fraction, str]]) -> str:
+def _sum(terms: Sequence[tuple[Fraction, str]], number: tuple[str, str]) -> str:
     if not terms:
         return "{0}"
     text = ""
+    scalar, ratio = number
     for coefficient, source in terms:
         size = abs(coefficient)
-        factor = f"RATIO({size.numerator}, {size.denominator}) * "
+        factor = f"{ratio}({size.numerator}, {size.denominator}) * "
         if size.denominator == 1:
-            factor = "" if size == 1 else f"(SCALAR){size.numerator} * "
+            factor = "" if size == 1 else f"({scalar}){size.numerator} * "
         minus = coefficient < 0
         between = (" - " if minus else " + ") if text else ("-" if minus else "")
         text += f"{between}{factor}{source}"

@@ -12,10 +12,9 @@ from codegen.places import channel_places
 from codegen.render import render
 from codegen.transforms.axis_tiles import AxisTiles
 from codegen.transforms.schedule import Transform
-from derive.winograd.rational import Matrix
 
 from .part import Function, Part
-from .stages import chunk_in, input_stages, left, output_stages
+from .stages import chunk_in, input_stages, left, output_stages, weight_stages
 
 
 def transform_part(nest: Transform, function: Function) -> Part:
@@ -23,7 +22,11 @@ def transform_part(nest: Transform, function: Function) -> Part:
     text = render(
         "transform.c.j2",
         **function.page,
-        stages=[*input_stages(nest, function.name), *output_stages(nest, function.name)],
+        stages=[
+            *input_stages(nest, function.name),
+            *output_stages(nest, function.name),
+            *weight_stages(nest, f"{function.name}_{function.direction}"),
+        ],
         serial_batch=function.serial_batch,
         start=function.start.format(f"{nest.form.channels_out}*g + o + l"),
         **_input_page(nest),
@@ -193,34 +196,22 @@ def _weight_page(nest: Transform) -> dict[str, Any]:
     products = [each.tile.products for each in nest.axes]
     _, _, w = channel_places(nest.form)
     place = w + Affine.of(0, t=1)
-    sizes = {
-        "one": (1, products[0], taps[0], taps[1] * taps[2]),
-        "two": (products[0], products[1], taps[1], taps[2]),
-        "three": (products[0] * products[1], products[2], taps[2], 1),
-    }
     block = nest.vectors * nest.lanes
     return {
-        "matrices": [
-            {"name": f"g_{name}", "entries": _entries(each.tile.algorithm.G)}
-            for name, each in zip(("depth", "down", "across"), nest.axes, strict=True)
-        ],
         "taps": prod(taps),
+        "plane_taps": taps[1] * taps[2],
+        "row_taps": taps[2],
         "weight_at": str(place),
         "depth_products": products[0],
-        **{f"stage_{name}": before * p * after for name, (before, p, _, after) in sizes.items()},
-        **{
-            f"weigh_{name}": f"{before}, {p}, {t}, {after * nest.lanes}"
-            for name, (before, p, t, after) in sizes.items()
-        },
+        "stage_one": products[0] * taps[1] * taps[2],
+        "row_stage": products[1] * taps[2],
+        "stage_two": products[0] * products[1] * taps[2],
+        "stage_three": prod(products),
         "packed_at": (
             f"((({nest.blocks_out}*g + k / {nest.vectors})*{nest.products} + p)*{nest.terms}"
-            f" + {nest.form.channels_in}*d + i)*{block} + {nest.lanes}*(k % {nest.vectors}) + l"
+            f" + {nest.form.channels_in}*d + i)*{block} + {nest.lanes}*(k % {nest.vectors})"
         ),
     }
-
-
-def _entries(matrix: Matrix) -> str:
-    return ", ".join(f"WIDE_RATIO({v.numerator}, {v.denominator})" for row in matrix for v in row)
 
 
 def _list(numbers: Sequence[int]) -> str:

@@ -51,9 +51,10 @@ class AxisTiles:
         return len(self.windows[0].rows)
 
     @cached_property
-    def operations(self) -> tuple[int, int]:
-        """Of the input transform of a window, and of the output transform."""
-        return operations(self.windows[0].rows), operations(self.tile.algorithm.AT)
+    def operations(self) -> tuple[int, int, int]:
+        """Of the transforms of a window, of the outputs and of the taps."""
+        algorithm = self.tile.algorithm
+        return operations(self.windows[0].rows), operations(algorithm.AT), operations(algorithm.G)
 
     @property
     def span(self) -> int:

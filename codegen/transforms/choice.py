@@ -32,9 +32,12 @@ WORTH = 0.95  # of the exact sum's time, that a fast algorithm may take
 
 @lru_cache(maxsize=32)
 def candidates(
-    form: TrilinearForm, machine: Machine, item: int
+    form: TrilinearForm, machine: Machine, item: int, *, prepared: bool = True
 ) -> tuple[tuple[float, Transform], ...]:
-    """The transforms of a form and their cycles for one sample, the least first."""
+    """The transforms of a form and their cycles for one sample, the least first.
+
+    Unless the weight comes ``prepared``, its transform counts, too.
+    """
     if form.channels_out * 2 < machine.vector_bytes // item:
         return ()
     found = []
@@ -43,13 +46,15 @@ def candidates(
         if axes is not None:
             for share, strip in product(SHARES, STRIPS if counts[0] is None else (1,)):
                 transform = transform_of(form, axes, machine, item, share, strip)
-                found.append((cycles(transform, machine, item), transform))
+                time = cycles(transform, machine, item)
+                time += 0 if prepared else preparation(transform)
+                found.append((time, transform))
     return tuple(sorted(found, key=lambda each: each[0]))
 
 
-def chosen(form: TrilinearForm, machine: Machine, item: int) -> Transform | None:
+def chosen(form: TrilinearForm, machine: Machine, item: int, *, prepared: bool) -> Transform | None:
     """The fastest transform, None where the exact sum is as fast."""
-    found = candidates(form, machine, item)
+    found = candidates(form, machine, item, prepared=prepared)
     if not found:
         return None
     time, transform = found[0]
@@ -57,11 +62,13 @@ def chosen(form: TrilinearForm, machine: Machine, item: int) -> Transform | None
     return transform if time < WORTH * exact else None
 
 
-def distinct(form: TrilinearForm, machine: Machine, item: int, most: int) -> list[Transform]:
+def distinct(
+    form: TrilinearForm, machine: Machine, item: int, most: int, *, prepared: bool = True
+) -> list[Transform]:
     """The fastest transforms of different tiles, as long as one may beat the exact sum."""
     exact = DIRECT * form.macs / (machine.vector_bytes // item)
     found: dict[tuple[tuple[int, ...], ...], Transform] = {}
-    for time, transform in candidates(form, machine, item):
+    for time, transform in candidates(form, machine, item, prepared=prepared):
         if time < DOUBT * exact and len(found) < most:
             found.setdefault(tuple(each.tile.outputs for each in transform.axes), transform)
     return list(found.values())
@@ -107,3 +114,15 @@ def cycles(transform: Transform, machine: Machine, item: int) -> float:
     outputs = t.depth.n_out * tiles * vectors * (up + along)
     least, most = sorted((multiply, loads))
     return form.groups * (most + HIDDEN * least + inputs + outputs)
+
+
+def preparation(transform: Transform) -> float:
+    """Cycles of the transform of the weight, beyond those of packing it; double takes two."""
+    depth, down, across = transform.axes
+    (d, v, h), (_, t, s) = (
+        [each.tile.products for each in transform.axes],
+        [each.tile.algorithm.n_tap for each in transform.axes],
+    )
+    count = depth.operations[2] * t * s + d * down.operations[2] * s + d * v * across.operations[2]
+    pairs = transform.form.groups * transform.form.channels_in * transform.blocks_out
+    return 2.0 * (count + d * v * h) * pairs * transform.vectors
