@@ -52,7 +52,9 @@ def candidates(
     return tuple(sorted(found, key=lambda each: each[0]))
 
 
-def chosen(form: TrilinearForm, machine: Machine, item: int, *, prepared: bool) -> Transform | None:
+def chosen(
+    form: TrilinearForm, machine: Machine, item: int, *, prepared: bool = True
+) -> Transform | None:
     """The fastest transform, None where the exact sum is as fast."""
     found = candidates(form, machine, item, prepared=prepared)
     if not found:
