@@ -82,7 +82,14 @@ def lanes_for(axis: Axis, machine: Machine, item: int) -> int:
 
 
 def columns_of(form: TrilinearForm, machine: Machine, item: int) -> ColumnLanes:
-    """The schedule of a folded form, which must fit, for scalars of ``item`` bytes."""
+    """The schedule of a folded form, which must fit, for scalars of ``item`` bytes.
+
+    >>> from codegen._runtime.machine import X86
+    >>> from derive import ConvTranspose2d
+    >>> found = columns_of(ConvTranspose2d(64, 3, 4, 2, padding=1, input_size=64).form, X86[0], 4)
+    >>> [(tile.phases, tile.vectors) for tile in found.tiles], [block for block, _ in found.blocks]
+    ([(2, 4)], [Block(first=0, count=1, outputs=3)])
+    """
     form = flattened(form)
     *outer, column = form.axes
     lanes = lanes_for(column, machine, item)

@@ -74,6 +74,12 @@ def depthwise(form: TrilinearForm, machine: Machine, item: int) -> Depthwise | N
     """The schedule of a folded form; None where it does not fit.
 
     It has one input channel, two axes at most, rows of two numbers, few phases and a short text.
+
+    >>> from codegen._runtime.machine import X86
+    >>> from derive import Conv2d
+    >>> found = depthwise(Conv2d(8, 8, 3, padding=1, groups=8, input_size=56).form, X86[0], 4)
+    >>> [(strip.count, strip.rows, len(strip.reads)) for strip in found.strips]
+    [(1, 4, 5), (12, 4, 6), (1, 4, 5)]
     """
     if form.channels_in > 1:
         return None
