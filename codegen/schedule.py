@@ -5,7 +5,7 @@ A schedule is data, made from the form alone; ``codegen.targets`` prints it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 
@@ -22,6 +22,7 @@ from .position_gradient import PositionGradient, position_gradient
 from .transforms import Transform, chosen, distinct
 
 ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
+NEAR = 1.3  # times the least count of cycles: what may still be the fastest
 TRIED = 3  # fast algorithms that are timed against the exact sum
 
 Exact = Gather | Lanes | ColumnLanes | Depthwise
@@ -67,10 +68,14 @@ def alternatives(op: Operator, nests: Nests, machine: Machine | None, dtype: str
     exact = plan(op, nests, machine, dtype)
     if machine is None:
         return [exact]
-    forward = [exact.forward, *distinct(op.form, machine, ITEM[dtype], TRIED)]
+    form, item = nests.form, ITEM[dtype]
+    forward = [
+        *gather_schedules(form, nests.forward, machine, dtype),
+        *distinct(op.form, machine, item, TRIED),
+    ]
     by_input = [
-        exact.input_gradient,
-        *distinct(op.form.adjoint, machine, ITEM[dtype], TRIED, prepared=False),
+        *gather_schedules(form.adjoint, nests.input_gradient, machine, dtype),
+        *distinct(op.form.adjoint, machine, item, TRIED, prepared=False),
     ]
     return [
         Plan(
@@ -86,19 +91,29 @@ def gather_schedule(
     form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str
 ) -> Exact:
     """Of forward or input gradient; ``rows`` is what fits every machine."""
+    return gather_schedules(form, rows, machine, dtype)[0]
+
+
+def gather_schedules(
+    form: TrilinearForm, rows: Gather, machine: Machine | None, dtype: str
+) -> list[Exact]:
+    """The same and what may take as long, by a count of cycles: the first is the least."""
     if machine is None:
-        return rows
+        return [rows]
     item = ITEM[dtype]
     columns = column_cycles(form, machine, item)
     if columns is None:
         few = 4 * form.channels_out * item < machine.vector_bytes
-        return rows if few else lanes_of(form, machine, item)
-    strips = depthwise(form, machine, item)
-    if strips and depthwise_cycles(form, machine, item) <= columns:
-        return strips
-    if lane_cycles(form, machine, item) < columns:
-        return lanes_of(form, machine, item)
-    return columns_of(form, machine, item)
+        return [rows if few else lanes_of(form, machine, item)]
+    counted: list[tuple[float, Callable[..., Exact | None]]] = [
+        (columns, columns_of),
+        (lane_cycles(form, machine, item), lanes_of),
+    ]
+    if depthwise(form, machine, item):
+        counted.insert(0, (depthwise_cycles(form, machine, item), depthwise))
+    counted.sort(key=lambda each: each[0])
+    made = [of(form, machine, item) for cycles, of in counted if cycles < NEAR * counted[0][0]]
+    return [each for each in made if each is not None]
 
 
 def gradient_schedule(
