@@ -23,11 +23,11 @@ SHARES = 4, 2, 1  # of the cache of a core, for V and M: the rest is for what st
 STRIPS = 4, 8, 16  # outputs of a summed axis that share their inputs
 CROWDED = 1.1  # more cycles of products where V and M take more than the least of these
 # bytes a cycle that stream from where so many fractions of the shared cache are full
-BANDWIDTH = ((1 / 4, 26), (2 / 5, 17), (1, 8), (float("inf"), 4))
+BANDWIDTH = ((1 / 4, 26), (2 / 5, 17), (1, 6), (float("inf"), 4))
 HIDDEN = 1 / 3  # of the lesser of products and loads, that the greater does not hide
 STARTED = 2  # cycles to begin a sum and to store it
 DOUBT = 1.2  # of the exact sum's time, that a fast algorithm may take to be tried
-WORTH = 0.95  # of the exact sum's time, that a fast algorithm may take
+WORTH = 0.98  # of the exact sum's time, that a fast algorithm may take
 
 
 @lru_cache(maxsize=32)
