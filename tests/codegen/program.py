@@ -205,12 +205,16 @@ def arguments(command: Sequence[str], dtype: str, flags: Sequence[str], out: str
 
 
 def run(
-    folder: Path, command: Sequence[str], dtype: str, flags: Sequence[str]
+    folder: Path,
+    command: Sequence[str],
+    dtype: str,
+    flags: Sequence[str],
+    emulator: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     """Compile the program of a folder and run it: 0 when every number is right."""
     subprocess.run(arguments(command, dtype, flags, "program"), cwd=folder, check=True)
     return subprocess.run(
-        ["./program", "numbers"],
+        [*emulator, "./program", "numbers"],
         cwd=folder,
         capture_output=True,
         text=True,
