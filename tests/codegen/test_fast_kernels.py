@@ -157,11 +157,12 @@ def test_under_sanitizers(tmp_path: Path, dtype: str) -> None:
 
 @needs_compiler
 def test_a_program_sees_what_is_beyond_its_bound(tmp_path: Path) -> None:
-    """A product of the algorithm a thousandth too large."""
+    """A transformed weight a thousandth too large."""
     sample = Sample.of(OPERATORS["plain"], generator(963))
     text = c.emit(sample.op, "k", NARROW, "float64", "fast")
-    old = "packed["
-    lines = text.files["k.c"].replace(old, "packed[0] *= (SCALAR)1.001, packed[", 1)
+    old = "to[l] = (SCALAR)from[l];"
+    assert old in text.files["k.c"]
+    lines = text.files["k.c"].replace(old, "to[l] = (SCALAR)1.001 * (SCALAR)from[l];", 1)
     wrong = type(text)({**text.files, "k.c": lines}, text.takes, text.fast)
     write(tmp_path, [sample], [wrong])
     done = run(tmp_path, sanitizer(ADDRESS)[:1], "float64", ("-O0", *NARROW.flags))
