@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.codegen.faults import FAULTS, Fault
 ROOT = Path(__file__).parents[2]
 PACKAGES = "derive", "codegen"
 DTYPE = "float32"
+SMALL_CACHE = 1 << 13  # bytes: tiles in several blocks
 
 
 def operators(derive: Any) -> list[Any]:
@@ -38,6 +40,8 @@ def operators(derive: Any) -> list[Any]:
         derive.Conv3d(2, 3, (2, 3, 2), padding=1, input_size=(3, 4, 5)),
         derive.Conv2d(2, 3, 3, padding=1, bias=False, input_size=(8, 10)) @ small,
         derive.Conv1d(2, 3, 3, padding=1, bias=False, input_size=12) @ line,
+        derive.Conv2d(3, 6, 3, padding=1, groups=3, input_size=(19, 14)),
+        derive.Conv2d(3, 4, 1, input_size=(5, 7)),
         derive.Conv2d(2, 3, 3, padding=2, padding_mode="reflect", input_size=(5, 6)).T,
         derive.Interpolate(2, (4, 5), scale_factor=2, mode="bilinear"),
         derive.Interpolate(2, (3, 8), size=(6, 4), mode="nearest"),
@@ -46,25 +50,38 @@ def operators(derive: Any) -> list[Any]:
 
 
 def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
-    """(sample, its text): all portable, and then in lanes those that learn."""
-    c, schedule = world["codegen.targets.c"], world["codegen.schedule"]
-    lanes, gradient = world["codegen.lanes"], world["codegen.lane_gradient"]
-    item = schedule.ITEM[DTYPE]
-    schedule.gather_schedule = lambda form, rows, machine, dtype: (
-        rows if machine is None else lanes.lanes_of(form, machine, item)
-    )
-    schedule.gradient_schedule = lambda form, rows, machine, dtype: (
-        rows
-        if machine is None or not gradient.fits(form, machine)
-        else gradient.lane_gradient(form, machine, item)
-    )
-    machine = world["codegen._runtime.machine"].candidates()[-1]
-    pairs = [(sample, None) for sample in samples]
-    pairs += [(sample, machine) for sample in samples if sample.op.learned]
+    """(sample, its text): all portable, and those that learn by each schedule that fits."""
+    c, machine = world["codegen.targets.c"], world["codegen._runtime.machine"].candidates()[-1]
+    machine = replace(machine, l2=SMALL_CACHE)
+    pairs: list[tuple[Any, Any]] = [(sample, None) for sample in samples]
+    for sample in samples:
+        plans = _plans(world, sample.op, machine) if sample.op.learned else []
+        pairs += [(sample, plan) for plan in plans]
     return [
-        (sample, c.emit(sample.op, f"k{i}", where, DTYPE))
-        for i, (sample, where) in enumerate(pairs)
+        (sample, c.emit(sample.op, f"k{i}", plan and machine, DTYPE, plan=plan))
+        for i, (sample, plan) in enumerate(pairs)
     ]
+
+
+def _plans(world: Mapping[str, Any], op: Any, machine: Any) -> list[Any]:
+    """Channels in lanes; columns; strips; and where the engine has tiles for it, a transform."""
+    of, choice = world["tests.codegen.schedules"], world["codegen.transforms.choice"]
+    schedule, nests = world["codegen.schedule"], world["codegen.lower"].lower(op.form)
+
+    def plan(gather: Any, gradient: Any) -> Any:
+        return schedule.Plan(
+            gather(nests.form, nests.forward, machine, DTYPE),
+            gather(nests.form.adjoint, nests.input_gradient, machine, DTYPE),
+            gradient(nests.form, nests.weight_gradient, machine, DTYPE),
+        )
+
+    found = [plan(of.channel_lanes, of.channel_gradient), plan(of.column_lanes, of.position_lanes)]
+    if op.form.channels_in == 1:
+        found.append(plan(of.strips, of.position_lanes))
+    item = schedule.ITEM[DTYPE]
+    if tried := choice.candidates(op.form, machine, item):
+        found.append(replace(found[-1], forward=tried[0][1]))
+    return found
 
 
 def _world(root: Path) -> dict[str, Any]:
@@ -77,11 +94,14 @@ def _world(root: Path) -> dict[str, Any]:
     names = (
         "derive",
         "codegen.targets.c",
-        "codegen.lane_gradient",
+        "codegen.lower",
+        "codegen.schedule",
+        "codegen.transforms.choice",
         "codegen._runtime.machine",
         "codegen.builder",
         "codegen.emit",
         "tests.codegen.program",
+        "tests.codegen.schedules",
     )
     return {name: importlib.import_module(name) for name in names}
 
@@ -129,7 +149,7 @@ def _said(fault: Fault | None, folder: Path, answers: Mapping[str, Any], right: 
         if fault is None:
             right += texts
         if changed:
-            world["tests.codegen.program"].write(folder, *zip(*changed, strict=True))
+            world["tests.codegen.program"].write(folder, *zip(*changed, strict=True), DTYPE)
         return ", ".join(_results(world, samples))
     except Exception as error:
         return f"{type(error).__name__}: {error}"[:200]

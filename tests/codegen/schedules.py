@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any
 
 from codegen._runtime.machine import Machine
@@ -11,6 +12,7 @@ from codegen.depthwise import depthwise
 from codegen.lane_gradient import fits, lane_gradient
 from codegen.lanes import lanes_of
 from codegen.nests import Correlation, Gather
+from codegen.position_gradient import position_gradient
 from codegen.schedule import ITEM
 from derive.core.form import TrilinearForm
 
@@ -46,3 +48,17 @@ def channel_gradient(
     if sum(form.input_shape) % 2:
         return lane_gradient(form, machine, ITEM[dtype])
     return lane_gradient(form.adjoint, machine, ITEM[dtype], exchanged=True)
+
+
+def position_lanes(
+    form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
+) -> Any:
+    """The weight gradient in position lanes wherever they can be; every other weight's with x and
+    y exchanged.
+    """
+    if machine is None or not all(axis.strands for axis in form.axes):
+        return rows
+    exchanged = sum(form.input_shape) % 2 == 0
+    chosen = form.adjoint if exchanged else form
+    nest = position_gradient(chosen, machine, ITEM[dtype], exchanged=exchanged)
+    return nest if isfinite(nest.cycles) else rows

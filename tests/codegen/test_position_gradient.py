@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import isfinite
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,37 +15,23 @@ from codegen import schedule
 from codegen._runtime import c_function, library
 from codegen._runtime.machine import ARM, X86, Machine, candidates
 from codegen.lower import lower
-from codegen.nests import Correlation
 from codegen.phase_rows import spans
 from codegen.position_gradient import PositionGradient, position_gradient
 from codegen.prime_field import identities
-from codegen.schedule import ITEM
 from codegen.targets import c
 from derive import Operator
-from derive.core.form import TrilinearForm
 from tests.cases import generator, random_layer
 from tests.codegen.judge import WIDE, Array, Data, unwritten
 from tests.codegen.libraries import at_a_guard, kernels_for, needs_compiler
+from tests.codegen.schedules import position_lanes
 from tests.codegen.test_identity import needs_cxx
 
 WIDTHS = 33  # twice the lanes of the widest vector of float32, and one
 
 
-def always(
-    form: TrilinearForm, rows: Correlation, machine: Machine | None, dtype: str
-) -> Correlation | PositionGradient:
-    """Position lanes wherever they can be; every other weight with x and y exchanged."""
-    if machine is None or not all(axis.strands for axis in form.axes):
-        return rows
-    exchanged = sum(form.input_shape) % 2 == 0
-    chosen = form.adjoint if exchanged else form
-    nest = position_gradient(chosen, machine, ITEM[dtype], exchanged=exchanged)
-    return nest if isfinite(nest.cycles) else rows
-
-
 @pytest.fixture
 def in_lanes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schedule, "gradient_schedule", always)
+    monkeypatch.setattr(schedule, "gradient_schedule", position_lanes)
     monkeypatch.setattr(schedule, "gather_schedule", lambda form, rows, machine, dtype: rows)
 
 
