@@ -95,7 +95,6 @@ FAULTS = {
     ),
     "the bias lost in strips": Fault(STRIPS, "start = {{ start }};", "start = 0;"),
     "strips at one place": Fault(STRIPS, "{{ each.strip.x_step }}*r", "0*r"),
-    "a tile of a strip at one place": Fault(STRIPS, "{{ column.tile.y_step }}*c", "0*c"),
     "positions: the first sample alone": Fault(POSITIONS, "b < batch; b++", "b < 1; b++"),
     "sums that are not cleared": Fault(POSITIONS, "room)[p] = zero;", "room)[p] += zero;"),
     "sums added to what is there": Fault(POSITIONS, "(room + p) = t0;", "(room + p) += t0;"),
