@@ -1,0 +1,1 @@
+"""CUDA: the text of the .cu file, its kernels and its host functions."""
