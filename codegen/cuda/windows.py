@@ -59,21 +59,25 @@ count=8, elsewhere=())
 def window_of(axis: Axis) -> Window:
     """The window of an axis that is folded where it has coefficients."""
     phases = _phases(axis)
-    reads = tuple(_reads(max(runs, key=lambda run: run.count)) for runs in phases)
-    outputs = -(-axis.n_out // axis.step)
-    first, last = 0, outputs
-    elsewhere: tuple[tuple[int, int], ...] = ()
-    if not all(_reads_zeros(axis, run, r) for runs, r in _each(phases, reads) for run in runs):
-        found = _padding(axis, phases, reads)
-        if found is None:
-            for runs, expected in _each(phases, reads):
-                begin, end = _regular(axis, runs, expected)
-                first, last = max(first, begin), min(last, end)
-        else:
-            elsewhere = found
+    most = tuple(_reads(max(runs, key=lambda run: run.count)) for runs in phases)
+    union = tuple(tuple(sorted({r for run in runs for r in _reads(run)})) for runs in phases)
+    padding = () if _all_read_zeros(axis, phases, most) else _padding(axis, phases, most)
+    first, last = 0, -(-axis.n_out // axis.step)
+    reads = most
+    if padding is None and _all_read_zeros(axis, phases, union):  # no output has all taps inside
+        reads, padding = union, ()
+    elif padding is None:
+        padding = ()
+        for runs, expected in _each(phases, reads):
+            begin, end = _regular(axis, runs, expected)
+            first, last = max(first, begin), min(last, end)
     count = max(0, last - first)
     step, advance = axis.step, axis.advance
-    return Window(axis.n_in, axis.n_out, step, advance, reads, first, count, elsewhere)
+    return Window(axis.n_in, axis.n_out, step, advance, reads, first, count, padding)
+
+
+def _all_read_zeros(axis: Axis, phases: list[list[Run]], reads: tuple[Reads, ...]) -> bool:
+    return all(_reads_zeros(axis, run, r) for runs, r in _each(phases, reads) for run in runs)
 
 
 def _phases(axis: Axis) -> list[list[Run]]:

@@ -65,3 +65,10 @@ def test_borders_of_a_resize_are_left_out() -> None:
     resize = Interpolate(1, (32,), scale_factor=2, mode="linear")
     window = _window(Conv1d(1, 1, 3, padding=1, input_size=64) @ resize)
     assert (window.step, window.first, window.count) == (2, 1, 30)
+
+
+@pytest.mark.parametrize(("size", "dilation"), [(2, 1), (28, 12), (7, 6)])
+def test_no_output_need_have_all_taps_inside(size: int, dilation: int) -> None:
+    window = _window(Conv1d(1, 1, 3, padding=dilation, dilation=dilation, input_size=size))
+    assert window.whole
+    assert [tap for _, tap in window.phases[0]] == [0, 1, 2]
