@@ -64,7 +64,7 @@ def error_bound(op: Operator, direction: str, inputs: Sequence[Array], dtype: st
     form, gamma_n = op.form.absolute, gamma(found.count, dtype)
     smallest, limit = (float(v) for v in (np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max))
     with np.errstate(over="ignore", invalid="ignore"):
-        reached = _reaches(form, direction, absolute) > limit / 2
+        reached = reaches(form, direction, absolute) > limit / 2
         if op.learned and direction in DIRECTIONS[:2]:
             absolute[1] = absolute[1] + smallest * rounded_up(_over_coefficients(form) / gamma_n)
         magnitude = _magnitude(form, direction, absolute)
@@ -124,7 +124,7 @@ def _passed(op: Operator, terms: int) -> int:
     return terms * prod(max(1, axis.n_tap) for axis in op.form.axes) + 4 * len(op.form.axes) + 2
 
 
-def _reaches(form: TrilinearForm, direction: str, inputs: Sequence[Array]) -> float:
+def reaches(form: TrilinearForm, direction: str, inputs: Sequence[Array]) -> float:
     """What a number on the way, which no output shows, may reach: folded weights, blended rows."""
     if direction == "bias_gradient":
         return 0.0
