@@ -5,11 +5,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: help derive generate verify test fuzz demo bench lint format clean
+.PHONY: help derive generate verify test test-cuda fuzz demo bench bench-cuda lint format clean
 .DEFAULT_GOAL := help
 
 help:  ## Say what the targets do
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-9s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
 
 CLASSIC := conv2d --kernel-size 3 --input-size 4 4
 BACK := conv-transpose2d --kernel-size 3 --input-size 2 2
@@ -41,6 +41,9 @@ verify: .venv/proofs  ## Prove the claims with z3; check generated/, byte for by
 test: .venv/dev  ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
+test-cuda: .venv/cuda  ## Run the CUDA tests, on a GPU where one is; say what is left out and why
+	$(BIN)/python -m pytest tests/cuda -rs -n $(WORKERS)
+
 fuzz: .venv/dev  ## Compare N random operators, NumPy and C, with the matrix and torch
 	$(BIN)/python -m tests.fuzz $(or $(N),50000) --seed $(or $(SEED),0) --jobs $(WORKERS)
 
@@ -49,6 +52,9 @@ demo: .venv/plots  ## Convolve a photograph with the kernels and write out/demo.
 
 bench: .venv/bench  ## Measure beside torch, onnxruntime, OpenVINO and ncnn (ARGS="layers --only REGEX")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-cuda: .venv/cuda  ## Measure the CUDA kernels beside cuDNN, where a GPU is (ARGS="--only REGEX")
+	$(BIN)/python -m benchmarks cuda $(ARGS)
 
 lint: .venv/dev  ## Check style and types
 	$(BIN)/ruff format --check .
@@ -85,4 +91,8 @@ clean:  ## Remove what make made, the generated sources excepted
 
 .venv/dev: .venv/core
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[dev,plots,torch]
+	@touch $@
+
+.venv/cuda: .venv/dev
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[cuda]
 	@touch $@

@@ -14,10 +14,11 @@ KEPT, RESULTS, PICTURE = HERE / "results.json", HERE / "RESULTS.md", HERE / "rat
 COSTS = ("matrix", "normal-form", "emission", "fused")
 LAYERS = ("layers", "others", "float64", "gradients", "growth")
 ALGORITHMS = ("exact", "fast", "auto")
+CUDA = "cuda"  # by itself: it needs a GPU
 
 
 @click.command()
-@click.argument("sections", nargs=-1, type=click.Choice((*LAYERS, *COSTS)))
+@click.argument("sections", nargs=-1, type=click.Choice((*LAYERS, *COSTS, CUDA)))
 @click.option("--only", default="", metavar="REGEX", help="Layers whose name it finds.")
 @click.option("--rounds", default=15, type=click.IntRange(1), help="In which all take turns.")
 @click.option("--threads", default=1, type=click.IntRange(1), help="Of everybody.")
@@ -40,7 +41,7 @@ def main(
     who: tuple[str, ...],
     keep: bool,
 ) -> None:
-    """Measure SECTIONS, or all of them, and print their tables."""
+    """Measure SECTIONS, or all of them but cuda, and print their tables."""
     from .peers import WHERE
 
     try:
@@ -51,6 +52,13 @@ def main(
         allowed = f"{', '.join(sorted(unknown))}: allowed are {', '.join(WHERE)}"
         raise click.BadParameter(allowed, param_hint="--peer")
     os.environ["OMP_NUM_THREADS"] = str(threads)  # before torch and our kernels read it
+    if CUDA in sections:
+        from .cuda import run as cuda
+
+        cuda.run(pattern, rounds, keep=keep)
+        sections = tuple(each for each in sections if each != CUDA)
+        if not sections:
+            return
     from .run import Run, known, write
 
     store = known(KEPT)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -21,37 +22,47 @@ PEAK = "peak"
 WRONG = 2.0**-9
 
 
+@dataclass
+class Field:
+    """Who computes the layer, how wrong each is, and why the others are left out."""
+
+    running: dict[str, Contestant] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self, name: str, make: Callable[[], Contestant], right: Array, wrong: float = WRONG
+    ) -> None:
+        """Let somebody take part whose result is off by less than ``wrong`` of the largest."""
+        try:
+            contestant = make()
+            error = _error(contestant.result(contestant.run()), right)
+        except (UnsupportedError, ImportError) as reason:
+            self.left_out[name] = str(reason)
+            return
+        if error < wrong:
+            self.running[name], self.errors[name] = contestant, error
+        else:
+            self.left_out[name] = f"wrong: its error is {error:.1e} of the largest output"
+
+
 def measured(
     case: Case, who: Iterable[str], algorithms: Iterable[str], rounds: int, threads: int
 ) -> Row:
     """The row of a case; process CPU time with one thread, wall time with more."""
     data = data_of(case)
     right = exact(case, data)
-    errors: dict[str, float] = {}
-    left_out: dict[str, str] = {}
-    running: dict[str, Contestant] = {}
-
-    def add(name: str, make: Any) -> None:
-        try:
-            contestant = make()
-            error = _error(contestant.result(contestant.run()), right)
-        except (UnsupportedError, ImportError) as reason:
-            left_out[name] = str(reason)
-            return
-        if not error < WRONG:
-            left_out[name] = f"wrong: its error is {error:.1e} of the largest output"
-            return
-        running[name], errors[name] = contestant, error
-
+    entered = Field()
     for name in who:
-        add(name, lambda name=name: peers.find(name)(case, data, threads))
+        entered.add(name, lambda name=name: peers.find(name)(case, data, threads), right)
     for algorithm in algorithms:
-        add(OURS + algorithm, lambda algorithm=algorithm: ours(case, data, algorithm))
+        make = partial(ours, case, data, algorithm)
+        entered.add(OURS + algorithm, make, right)
     loop, flops = multiply_adds(case.dtype)
-    runs = {name: each.run for name, each in running.items()} | {PEAK: loop}
+    runs = {name: each.run for name, each in entered.running.items()} | {PEAK: loop}
     seconds = interleaved(runs, rounds, time.process_time if threads == 1 else time.perf_counter)
     peak = threads * flops / seconds.pop(PEAK)[0]
-    return Row(case.name, case.family, case.flops, peak, seconds, errors, left_out)
+    return Row(case.name, case.family, case.flops, peak, seconds, entered.errors, entered.left_out)
 
 
 def _error(got: Array, right: Array) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,14 +33,17 @@ def kernel_of(case: Case, target: str, algorithm: str = "auto", dtype: str = "")
 def ours(case: Case, data: Data, algorithm: str) -> Contestant:
     """Forward with the weight prepared once, as for inference; gradients with it as it is."""
     kernel = kernel_of(case, "c", algorithm)
-    if case.direction == "forward":
-        y, weight = np.empty_like(data.grad), kernel.prepare(data.weight)
-        return Contestant(lambda: kernel.forward(data.x, weight, data.bias, y), np.asarray)
-    if case.direction == "input_gradient":
-        gx = np.empty_like(data.x)
-        return Contestant(lambda: kernel.input_gradient(data.grad, data.weight, gx), np.asarray)
-    gw = np.empty_like(data.weight)
-    return Contestant(lambda: kernel.weight_gradient(data.x, data.grad, gw), np.asarray)
+    return Contestant(function(kernel, case.direction, data, np.empty_like), np.asarray)
+
+
+def function(kernel: Any, direction: str, data: Any, empty_like: Any) -> Callable[[], Any]:
+    """What calls a kernel once, on arrays or tensors."""
+    if direction == "forward":
+        y, weight = empty_like(data.grad), kernel.prepare(data.weight)
+        return partial(kernel.forward, data.x, weight, data.bias, y)
+    if direction == "input_gradient":
+        return partial(kernel.input_gradient, data.grad, data.weight, empty_like(data.x))
+    return partial(kernel.weight_gradient, data.x, data.grad, empty_like(data.weight))
 
 
 def exact(case: Case, data: Data) -> np.ndarray[Any, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ STYLE = {"svg.hashsalt": "exactconv", "svg.fonttype": "none", "font.size": 8}
 Bar = tuple[Row, float]  # its ratio
 
 
-def draw(rows: Sequence[Row], path: Path) -> None:
+def draw(rows: Sequence[Row], path: Path, goals: Mapping[str, float] = GOALS) -> None:
     """Bars on a logarithmic axis, a mark at the goal of the family; nothing without peers."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -28,14 +28,14 @@ def draw(rows: Sequence[Row], path: Path) -> None:
     with mpl.rc_context(STYLE):
         figure = Figure((WIDTH, 1 + HEIGHT * len(bars)), layout="constrained")
         axes = figure.subplots()
-        _bars(axes, bars)
+        _bars(axes, bars, goals)
         _scales(axes, bars)
         figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def _bars(axes: Any, bars: Sequence[Bar]) -> None:
+def _bars(axes: Any, bars: Sequence[Bar], goals: Mapping[str, float]) -> None:
     for place, (row, ratio) in zip(range(len(bars), 0, -1), bars, strict=True):
-        ahead, goal = ratio >= 1, GOALS.get(row.family, 1.0)
+        ahead, goal = ratio >= 1, goals.get(row.family, 1.0)
         axes.barh(place, ratio - 1, left=1, color=AHEAD if ahead else BEHIND, height=0.7)
         axes.plot(goal, place, "|", color=GOAL, markersize=9, markeredgewidth=2)
         axes.annotate(

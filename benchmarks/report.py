@@ -31,7 +31,7 @@ def measurements(rows: Sequence[Row]) -> str:
     several = len({name for row in rows for name in row.ours()}) > 1
     head = [*HEAD, "ms of all"]
     lines = [_line(row, several=several) for row in rows if row.ours()]
-    return "\n\n".join(filter(None, [table(head, lines), "\n".join(_left_out(rows))]))
+    return "\n\n".join(filter(None, [table(head, lines), "\n".join(left_out(rows))]))
 
 
 def _line(row: Row, *, several: bool) -> list[str]:
@@ -55,7 +55,7 @@ def _all(row: Row) -> str:
     )
 
 
-def _left_out(rows: Iterable[Row]) -> list[str]:
+def left_out(rows: Iterable[Row]) -> list[str]:
     """Who did not take part and why, each reason once."""
     reasons: dict[str, dict[str, int]] = {}
     for row in rows:

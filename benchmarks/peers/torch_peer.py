@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
@@ -18,6 +19,15 @@ Tensor = torch.Tensor
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
+class Tensors(NamedTuple):
+    """The arrays of a case, the same for everyone: x and grad have a batch."""
+
+    x: Tensor
+    weight: Tensor
+    bias: Tensor
+    grad: Tensor
+
+
 def contiguous(case: Case, data: Data, threads: int) -> Contestant:
     """Tensors as they are made."""
     return _contestant(case, data, threads, torch.contiguous_format)
@@ -25,30 +35,33 @@ def contiguous(case: Case, data: Data, threads: int) -> Contestant:
 
 def channels_last(case: Case, data: Data, threads: int) -> Contestant:
     """Input and weight with the channels of a pixel side by side."""
-    if data.x.ndim not in LAST:
+    return _contestant(case, data, threads, last(case))
+
+
+def last(case: Case) -> torch.memory_format:
+    """The layout with the channels of a pixel side by side."""
+    dimensions = 2 + len(case.op.axes)
+    if dimensions not in LAST:
         raise UnsupportedError("no such layout for signals")
-    return _contestant(case, data, threads, LAST[data.x.ndim])
+    return LAST[dimensions]
 
 
 def _contestant(case: Case, data: Data, threads: int, layout: torch.memory_format) -> Contestant:
     torch.set_num_threads(threads)
+    tensors = Tensors(*map(torch.from_numpy, (data.x, data.weight, data.bias, data.grad)))
+    return Contestant(function(case, tensors, layout), lambda result: result.contiguous().numpy())
+
+
+def function(case: Case, tensors: Tensors, layout: torch.memory_format) -> Callable[[], Tensor]:
+    """What computes a case once, of tensors in a layout."""
     x, weight, grad = (
-        torch.from_numpy(each).contiguous(memory_format=layout)
-        for each in (data.x, data.weight, data.grad)
+        each.contiguous(memory_format=layout) for each in (tensors.x, tensors.weight, tensors.grad)
     )
-    bias = torch.from_numpy(data.bias)
-    run: Callable[[], Tensor]
     if case.direction == "forward":
-        call = forward(case)
-
-        def run() -> Tensor:
-            return call(x, weight, bias)
-
-    else:
-        if case.resize is not None:
-            raise UnsupportedError("gradients of a chain")
-        run = _gradient(case, grad, x, weight)
-    return Contestant(run, lambda result: result.contiguous().numpy())
+        return partial(forward(case), x, weight, tensors.bias)
+    if case.resize is not None:
+        raise UnsupportedError("gradients of a chain")
+    return _gradient(case, grad, x, weight)
 
 
 def forward(case: Case) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
@@ -59,12 +72,12 @@ def forward(case: Case) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
         names.append("output_padding")
     parameters: dict[str, Any] = {name: words[name] for name in names}
     kind = "conv_transpose" if isinstance(layer, TransposedConvolution) else "conv"
-    function = getattr(functional, f"{kind}{layer.dimensions}d")
+    convolve = getattr(functional, f"{kind}{layer.dimensions}d")
     if case.resize is None:
-        return lambda x, weight, bias: function(x, weight, bias, **parameters)
+        return lambda x, weight, bias: convolve(x, weight, bias, **parameters)
     up = case.resize.parameters
     resize = {name: up[name] for name in ("scale_factor", "mode", "align_corners")}
-    return lambda x, weight, bias: function(
+    return lambda x, weight, bias: convolve(
         functional.interpolate(x, **resize), weight, bias, **parameters
     )
 
