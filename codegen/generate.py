@@ -21,6 +21,7 @@ RUNTIME = Path(__file__).parent / "_runtime"
 OURS = (
     "*.py",
     "_runtime/*.py",
+    "_runtime/cuda/*.py",
     "numpy/*.py",
     "c/*.py",
     "c/*.[ch]",
@@ -63,8 +64,9 @@ def package_files() -> Iterator[tuple[str, str]]:
     for path, text in PACKAGES.items():
         yield path, FACE.format(text=text)
     note = "# Copied by `python -m codegen` from codegen/_runtime; edit it there.\n"
-    for source in sorted(RUNTIME.glob("*.py")):
-        yield f"_runtime/{source.name}", note + source.read_text(encoding="utf-8")
+    for source in sorted(RUNTIME.rglob("*.py")):
+        path = source.relative_to(RUNTIME).as_posix()
+        yield f"_runtime/{path}", note + source.read_text(encoding="utf-8")
 
 
 def write(out: Path, files: Mapping[str, str]) -> None:

@@ -7,13 +7,14 @@ forward function must give it with g, the input gradient with x and the weight g
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import prod
 
 import numpy as np
 
 from .arrays import Array, Raw, Shape
-from .kernel import Kernel
+from .kernel import Kernel, host_kernel
+from .specialised import Specialised
 
 BATCH = 2
 FLOAT32_INTEGERS = 1 << 24  # below it float32 holds every integer
@@ -50,10 +51,10 @@ class Trial:
         """The largest integer of the data, so that float32 holds every sum of them."""
         return 4 if 16 * BATCH * self.longest < FLOAT32_INTEGERS else 1
 
-    def wrong(self, kernel: Kernel, functions: Mapping[str, Raw], dtype: str) -> list[str]:
+    def wrong(self, kernel: Specialised, functions: Mapping[str, Raw], dtype: str) -> list[str]:
         """The raw functions of a kernel that do not meet the derived values."""
         found: set[str] = set()
-        made = replace(kernel, load=lambda _: functions, dtypes=(dtype,))
+        made = host_kernel(kernel, functions, dtype)
         for seed, value in enumerate(self.values):
             found.update(self._wrong(made, seed, value))
         return sorted(found)

@@ -7,7 +7,7 @@ import ctypes
 import logging
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,18 @@ Shape = tuple[int, ...]
 Raw = Callable[..., None]
 
 log = logging.getLogger(__name__)
+
+
+class Shaped(Protocol):
+    """An array of any kind, as far as its shape goes."""
+
+    @property
+    def shape(self) -> Shape: ...
+
+    def reshape(self, shape: Shape, /) -> Self: ...
+
+
+V = TypeVar("V", bound=Shaped)
 
 
 class LayoutError(ValueError):
@@ -68,19 +80,20 @@ def check_dtype(name: str, array: Array, allowed: Sequence[np.dtype[Any]]) -> No
         raise LayoutError(f"{name} has dtype {array.dtype}; allowed is {words}")
 
 
-def check_shape(name: str, array: Array, shape: Shape) -> None:
+def check_shape(name: str, array: Shaped, shape: Shape) -> None:
     """LayoutError unless the array has this very shape."""
     if array.shape != shape:
         raise LayoutError(f"{name} has shape {array.shape}; allowed is {shape}")
 
 
-def batched(name: str, array: Array, shape: Shape) -> tuple[Array, bool]:
+def batched(name: str, array: V, shape: Shape) -> tuple[V, bool]:
     """The array as (batch, *shape), and whether it had its batch axis."""
-    if array.shape == shape:
-        return array[None], False
-    if array.ndim != len(shape) + 1 or array.shape[1:] != shape:
+    found = array.shape
+    if found == shape:
+        return array.reshape((1, *shape)), False
+    if len(found) != len(shape) + 1 or found[1:] != shape:
         sizes = ", ".join(map(str, shape))
-        raise LayoutError(f"{name} has shape {array.shape}; allowed is {shape} or (batch, {sizes})")
+        raise LayoutError(f"{name} has shape {found}; allowed is {shape} or (batch, {sizes})")
     return array, True
 
 

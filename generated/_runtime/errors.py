@@ -1,5 +1,5 @@
 # Copied by `python -m codegen` from codegen/_runtime; edit it there.
-"""What can go wrong between a C text and a kernel that may be called."""
+"""What can go wrong between a text and a kernel that may be called."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ class CompileError(RuntimeError):
 class WrongKernelError(CompileError):
     """A library that did not compute what its operator is; it was not kept."""
 
-    def __init__(self, name: str, functions: list[str]) -> None:
+    def __init__(
+        self, name: str, functions: list[str], remedy: str = "Try another compiler: set CC"
+    ) -> None:
         self.functions = tuple(functions)
         super().__init__(
             f"{name} fails its test after compilation in {' and '.join(functions)}: the library "
-            "was not kept. Try another compiler: set CC"
+            f"was not kept. {remedy}"
         )
+
+
+class DeviceError(RuntimeError):
+    """No GPU that could run a kernel, or one that refused; the message holds the remedy."""

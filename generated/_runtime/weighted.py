@@ -21,12 +21,13 @@ class Weighted:
         self.direct(x, self.prepare(weight), *others)
 
 
-@dataclass(frozen=True)
-class PreparedWeight:
-    """A weight as one function of one kernel takes it; ``Kernel.prepare`` makes it.
+class Prepared:
+    """A weight as one function of one kernel takes it; ``prepare`` of the kernel makes it."""
 
-    It holds the numbers that the weight had then.
-    """
+
+@dataclass(frozen=True)
+class PreparedWeight(Prepared):
+    """One in the memory of the host. It holds the numbers that the weight had then."""
 
     raw: Raw
     direct: Raw

@@ -2,3 +2,20 @@
 
 Nothing here needs a GPU, a driver or cuda-core before a kernel is called.
 """
+
+from .arrays import DeviceArray
+from .functions import cuda_functions
+from .kernel import CudaKernel
+from .launch import PreparedOnDevice
+from .program import Function, Program, Room, Step
+
+__all__ = [
+    "CudaKernel",
+    "DeviceArray",
+    "Function",
+    "PreparedOnDevice",
+    "Program",
+    "Room",
+    "Step",
+    "cuda_functions",
+]
