@@ -49,11 +49,13 @@ class Step:
 class Room:
     """Device memory that only the steps use: ``fixed`` + ``per_sample`` * batch bytes.
 
-    It begins on a multiple of 256 bytes and holds anything at first.
+    It begins on a multiple of 256 bytes and holds anything at first, then numbers of ``type``, a
+    type of the text.
     """
 
     fixed: int = 0
     per_sample: int = 0
+    type: str = "sum_t"
 
     def size(self, batch: int) -> int:
         """Bytes for a batch."""
