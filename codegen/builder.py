@@ -24,6 +24,7 @@ from ._runtime.library import library_functions
 from ._runtime.machine import Machine
 from .acceptance import faults
 from .chain import ChainKernel
+from .cpu.schedule import Plan, alternatives
 from .emit import default_name, emit_numpy
 from .error_bound import bound_of
 from .errors import LoweringError
@@ -31,7 +32,6 @@ from .exactness import integral
 from .free import FreeKernel
 from .lower import lower
 from .record import checked
-from .schedule import Plan, alternatives
 from .targets.c import CText, emit
 from .tuning import tuned
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from ._runtime import Kernel
 from ._runtime.compiler import SCALARS, Compiler
-from .schedule import Plan
+from .cpu.schedule import Plan
 
 TUNED = ("forward", "input_gradient")
 ROUNDS, SECONDS = 7, 2.0  # of a direction, at most, whichever ends first

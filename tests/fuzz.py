@@ -25,9 +25,9 @@ import click
 import numpy as np
 from numpy.random import Generator
 
-from codegen import schedule
 from codegen._runtime.machine import Machine, candidates
 from codegen.builder import numpy_kernel
+from codegen.cpu import schedule
 from codegen.emit import emit_numpy
 from codegen.exactness import integral, mismatches
 from derive import Operator

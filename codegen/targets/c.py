@@ -8,18 +8,18 @@ from math import prod
 
 from codegen._runtime import Takes
 from codegen._runtime.machine import Machine
-from codegen.column_lanes import ColumnLanes
-from codegen.depthwise import Depthwise
+from codegen.cpu.column_lanes import ColumnLanes
+from codegen.cpu.depthwise import Depthwise
+from codegen.cpu.lane_gradient import LaneGradient
+from codegen.cpu.lanes import Lanes
+from codegen.cpu.position_gradient import PositionGradient
+from codegen.cpu.schedule import ITEM, ByWeight, Exact, Plan
+from codegen.cpu.schedule import plan as planned
 from codegen.describe import header
 from codegen.folds import folded_numbers
-from codegen.lane_gradient import LaneGradient
-from codegen.lanes import Lanes
 from codegen.lower import lower
-from codegen.position_gradient import PositionGradient
 from codegen.render import render
 from codegen.resample import resample
-from codegen.schedule import ITEM, ByWeight, Exact, Plan
-from codegen.schedule import plan as planned
 from codegen.transforms import Transform
 from codegen.trials import trial
 from derive import Operator

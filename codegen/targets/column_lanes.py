@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codegen.column_cost import Block
-from codegen.column_lanes import ColumnLanes
-from codegen.column_tiles import ColumnTile
+from codegen.cpu.column_cost import Block
+from codegen.cpu.column_lanes import ColumnLanes
+from codegen.cpu.column_tiles import ColumnTile
+from codegen.cpu.sweeps import Sweep
 from codegen.nests import Affine, Loop
 from codegen.places import channel_places, loops_of
 from codegen.render import render
-from codegen.sweeps import Sweep
 
 from .part import Function, Part
 from .vectors import Vectors

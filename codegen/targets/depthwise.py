@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from codegen.column_tiles import ColumnTile
-from codegen.depthwise import Depthwise, InputRow, Strip
+from codegen.cpu.column_tiles import ColumnTile
+from codegen.cpu.depthwise import Depthwise, InputRow, Strip
 from codegen.render import render
 
 from .part import Function, Part

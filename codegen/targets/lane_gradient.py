@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from codegen.lane_gradient import Chunk, LaneGradient
+from codegen.cpu.lane_gradient import Chunk, LaneGradient
 from codegen.nests import Affine, Loop
 from codegen.places import channel_places, loops_of
 from codegen.render import render

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from codegen._runtime.machine import Machine
-from codegen.lanes import Lanes, LaneTile
+from codegen.cpu.lanes import Lanes, LaneTile
 from codegen.places import channel_places
 from codegen.render import render
 from derive.core.form import TrilinearForm

@@ -7,12 +7,12 @@ from itertools import groupby, product
 from math import prod
 from typing import Any
 
-from codegen.lane_gradient import Chunk
-from codegen.phase_rows import Kept, Line, Span, Use
+from codegen.cpu.lane_gradient import Chunk
+from codegen.cpu.phase_rows import Kept, Line, Span, Use
+from codegen.cpu.position_gradient import Body, PositionGradient
+from codegen.cpu.row_bands import Band
 from codegen.places import channel_places
-from codegen.position_gradient import Body, PositionGradient
 from codegen.render import render
-from codegen.row_bands import Band
 
 from .part import Function, Part
 from .row_copies import copied_row

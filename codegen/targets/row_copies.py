@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from codegen.phase_rows import Line
+from codegen.cpu.phase_rows import Line
 
 MOST_PHASES = 4  # that shuffles take apart; more are copied number by number
 

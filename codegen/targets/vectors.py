@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from codegen.column_tiles import ColumnTile
-from codegen.shuffles import Load, Shuffle
+from codegen.cpu.column_tiles import ColumnTile
+from codegen.cpu.shuffles import Load, Shuffle
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from codegen import schedule
+from codegen.cpu import schedule
 from tests.codegen.schedules import channel_gradient, channel_lanes, column_lanes, strips
 
 

@@ -142,40 +142,40 @@ FAULTS = {
         "codegen/boxes.py", "s.tap, 0, s.x, axis.advance, 0", "s.tap, 0, s.x, axis.step, 0"
     ),
     "a border tile taken for an inner one": Fault(
-        "codegen/tiles.py", "// period + 1))", "// period + 2))"
+        "codegen/cpu/tiles.py", "// period + 1))", "// period + 2))"
     ),
     "the rows that are left over": Fault(
-        "codegen/sweeps.py", "divmod(last.count, rows)", "(last.count // rows, 0)"
+        "codegen/cpu/sweeps.py", "divmod(last.count, rows)", "(last.count // rows, 0)"
     ),
     "an outer axis of the weight": Fault(
-        "codegen/sweeps.py", "form.weight_shape[d + 3 :]", "form.weight_shape[d + 2 :]"
+        "codegen/cpu/sweeps.py", "form.weight_shape[d + 3 :]", "form.weight_shape[d + 2 :]"
     ),
     "a border tile of columns taken for an inner one": Fault(
-        "codegen/column_tiles.py", "(high - first) // width))", "(high - first) // width + 1))"
+        "codegen/cpu/column_tiles.py", "(high - first) // width))", "(high - first) // width + 1))"
     ),
     "the end of a short row": Fault(
-        "codegen/shuffles.py", "shift = half - (end - half - begin)", "shift = 0"
+        "codegen/cpu/shuffles.py", "shift = half - (end - half - begin)", "shift = 0"
     ),
     "vectors in the wrong lanes": Fault(
-        "codegen/shuffles.py", "self.lanes + second.index(want)", "second.index(want)"
+        "codegen/cpu/shuffles.py", "self.lanes + second.index(want)", "second.index(want)"
     ),
     "an axis made one with the next": Fault(
-        "codegen/column_lanes.py", "n * s.x, n * s.count", "n * s.x, s.count"
+        "codegen/cpu/column_lanes.py", "n * s.x, n * s.count", "n * s.x, s.count"
     ),
     "a vector of x at the wrong place": Fault(
-        "codegen/phase_rows.py", "shift = v - u", "shift = u - v"
+        "codegen/cpu/phase_rows.py", "shift = v - u", "shift = u - v"
     ),
     "lanes that do not count": Fault(
-        "codegen/phase_rows.py", "if outside else None", "if 0 else None"
+        "codegen/cpu/phase_rows.py", "if outside else None", "if 0 else None"
     ),
     "rows that come twice": Fault(
-        "codegen/row_bands.py", "done += blocks * rows", "done += blocks"
+        "codegen/cpu/row_bands.py", "done += blocks * rows", "done += blocks"
     ),
     "phases of another length": Fault(
         "codegen/targets/row_copies.py", "range(common, places)", "range(common, places - 1)"
     ),
     "the channels that are left over": Fault(
-        "codegen/lane_gradient.py",
+        "codegen/cpu/lane_gradient.py",
         "return (*chunks, Chunk(whole * size, 1, rest)) if rest else",
         "return",
     ),

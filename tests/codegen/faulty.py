@@ -66,7 +66,7 @@ def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, An
 def _plans(world: Mapping[str, Any], op: Any, machine: Any) -> list[Any]:
     """Channels in lanes; columns; strips; and where the engine has tiles for it, a transform."""
     of, choice = world["tests.codegen.schedules"], world["codegen.transforms.choice"]
-    schedule, nests = world["codegen.schedule"], world["codegen.lower"].lower(op.form)
+    schedule, nests = world["codegen.cpu.schedule"], world["codegen.lower"].lower(op.form)
 
     def plan(gather: Any, gradient: Any) -> Any:
         return schedule.Plan(
@@ -95,7 +95,7 @@ def _world(root: Path) -> dict[str, Any]:
         "derive",
         "codegen.targets.c",
         "codegen.lower",
-        "codegen.schedule",
+        "codegen.cpu.schedule",
         "codegen.transforms.choice",
         "codegen._runtime.machine",
         "codegen.builder",

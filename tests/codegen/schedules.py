@@ -7,13 +7,13 @@ from math import isfinite
 from typing import Any
 
 from codegen._runtime.machine import Machine
-from codegen.column_lanes import column_cycles, columns_of
-from codegen.depthwise import depthwise
-from codegen.lane_gradient import fits, lane_gradient
-from codegen.lanes import lanes_of
+from codegen.cpu.column_lanes import column_cycles, columns_of
+from codegen.cpu.depthwise import depthwise
+from codegen.cpu.lane_gradient import fits, lane_gradient
+from codegen.cpu.lanes import lanes_of
+from codegen.cpu.position_gradient import position_gradient
+from codegen.cpu.schedule import ITEM
 from codegen.nests import Correlation, Gather
-from codegen.position_gradient import position_gradient
-from codegen.schedule import ITEM
 from derive.core.form import TrilinearForm
 
 Chosen = Callable[[TrilinearForm, Gather, Machine | None, str], Any]

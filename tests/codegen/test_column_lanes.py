@@ -16,8 +16,8 @@ import derive
 from codegen import Kernel
 from codegen._runtime import library
 from codegen._runtime.machine import X86, Machine, candidates
-from codegen.column_cost import Shape, best_shape
-from codegen.column_lanes import column_cycles, columns_of, flattened
+from codegen.cpu.column_cost import Shape, best_shape
+from codegen.cpu.column_lanes import column_cycles, columns_of, flattened
 from codegen.exactness import mismatches
 from codegen.indices import index_safety
 from codegen.prime_field import identities

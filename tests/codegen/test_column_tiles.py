@@ -7,8 +7,8 @@ from collections import defaultdict
 import pytest
 
 import derive
-from codegen.column_tiles import ColumnTile, column_tiles
-from codegen.shuffles import Lanes, Load, Plan
+from codegen.cpu.column_tiles import ColumnTile, column_tiles
+from codegen.cpu.shuffles import Lanes, Load, Plan
 from derive.core.axis import Axis
 from tests.cases import generator, random_layer
 from tests.codegen.test_shuffles import carried_out

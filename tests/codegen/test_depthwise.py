@@ -9,7 +9,7 @@ import pytest
 
 import derive
 from codegen._runtime.machine import X86, Machine, candidates
-from codegen.depthwise import depthwise
+from codegen.cpu.depthwise import depthwise
 from codegen.exactness import mismatches
 from codegen.indices import index_safety
 from codegen.prime_field import identities

@@ -18,10 +18,10 @@ from codegen import Kernel, WrongKernelError
 from codegen._runtime.machine import Machine, candidates
 from codegen.acceptance import SMALL, faults
 from codegen.builder import c_job, compile_libraries
+from codegen.cpu.schedule import Plan, plan
 from codegen.exactness import mismatches
 from codegen.lower import lower
 from codegen.prime_field import identities
-from codegen.schedule import Plan, plan
 from codegen.targets.c import CText, emit
 from codegen.tile_acceptance import right_on_tiles
 from codegen.transforms import Transform, choice

@@ -9,11 +9,11 @@ import pytest
 import derive
 from codegen._runtime.c_function import kept
 from codegen._runtime.machine import X86, Machine, candidates
-from codegen.lane_gradient import LaneGradient, lane_gradient
+from codegen.cpu.lane_gradient import LaneGradient, lane_gradient
+from codegen.cpu.position_gradient import PositionGradient
+from codegen.cpu.schedule import ITEM, gradient_schedule
 from codegen.lower import lower
 from codegen.nests import Correlation
-from codegen.position_gradient import PositionGradient
-from codegen.schedule import ITEM, gradient_schedule
 from derive import Operator
 from derive.core.form import TrilinearForm
 from tests.codegen.libraries import needs_compiler
@@ -62,7 +62,7 @@ def test_channels_and_positions_around_a_vector(
         side = form.adjoint if exchanged else form
         return lane_gradient(side, machine, ITEM[dtype], exchanged=exchanged)
 
-    monkeypatch.setattr("codegen.schedule.gradient_schedule", across)
+    monkeypatch.setattr("codegen.cpu.schedule.gradient_schedule", across)
     ops: list[Operator] = []
     for n in sorted({1, lanes - 1, lanes, lanes + 1, 2 * lanes, 2 * lanes + 1}):
         ops.append(derive.Conv2d(n, 3, (1, 2), input_size=(1, n + 1)))

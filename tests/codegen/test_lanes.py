@@ -12,9 +12,9 @@ import pytest
 import derive
 from codegen._runtime import library
 from codegen._runtime.machine import Machine, candidates
+from codegen.cpu.lanes import suits
+from codegen.cpu.tiles import tiles
 from codegen.exactness import mismatches
-from codegen.lanes import suits
-from codegen.tiles import tiles
 from derive import Operator
 from tests.cases import generator, random_layer
 from tests.codegen.judge import DTYPES, Data, against_matrix, answer_of_raw, unwritten

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import derive
-from codegen import schedule
 from codegen._runtime import c_function, library
 from codegen._runtime.machine import ARM, X86, Machine, candidates
+from codegen.cpu import schedule
+from codegen.cpu.phase_rows import spans
+from codegen.cpu.position_gradient import PositionGradient, position_gradient
 from codegen.lower import lower
-from codegen.phase_rows import spans
-from codegen.position_gradient import PositionGradient, position_gradient
 from codegen.prime_field import identities
 from codegen.targets import c
 from derive import Operator

@@ -8,12 +8,12 @@ import pytest
 
 import derive
 from codegen._runtime.machine import X86
-from codegen.column_lanes import ColumnLanes
-from codegen.depthwise import Depthwise
-from codegen.lanes import Lanes
+from codegen.cpu.column_lanes import ColumnLanes
+from codegen.cpu.depthwise import Depthwise
+from codegen.cpu.lanes import Lanes
+from codegen.cpu.schedule import gather_schedule
 from codegen.lower import lower
 from codegen.nests import Gather
-from codegen.schedule import gather_schedule
 
 LAYERS: list[tuple[derive.Layer, type[Any]]] = [
     (derive.Conv2d(64, 64, 3, padding=1, input_size=56), Lanes),

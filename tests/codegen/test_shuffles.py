@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from codegen.shuffles import ANY, ZERO, Lanes, Load, Plan
+from codegen.cpu.shuffles import ANY, ZERO, Lanes, Load, Plan
 from tests.cases import generator
 
 

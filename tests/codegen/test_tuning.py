@@ -18,9 +18,9 @@ from codegen import Kernel
 from codegen._runtime.compiler import find_compiler
 from codegen._runtime.machine import X86
 from codegen.builder import numpy_kernel
+from codegen.cpu.schedule import Plan, alternatives
 from codegen.emit import emit_numpy
 from codegen.lower import lower
-from codegen.schedule import Plan, alternatives
 from codegen.transforms import Transform
 from codegen.tuning import tuned
 from tests.codegen.libraries import needs_compiler

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from codegen.boxes import boxes_of_run
+from codegen.nests import Affine, Loop
+from codegen.places import loops_of, row_of
 from derive.core.form import TrilinearForm
 from derive.core.polyphase import Run
-
-from .boxes import boxes_of_run
-from .nests import Affine, Loop
-from .places import loops_of, row_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from codegen._runtime.machine import Machine
+from codegen.boxes import boxes_of_strands
+from codegen.nests import Affine, Loop
+from codegen.places import channel_places, loops_of
 from derive.core.form import TrilinearForm
 from derive.core.polyphase import Run
-
-from ._runtime.machine import Machine
-from .boxes import boxes_of_strands
-from .nests import Affine, Loop
-from .places import channel_places, loops_of
 
 SPARE_REGISTERS = 3  # the gradient, and room for the compiler
 SAMPLE_BYTES = 1 << 16  # of a packed block of channels, from which on one sample fills a cache

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 
+from codegen._runtime.machine import Machine
+from codegen.nests import Affine, Loop
+from codegen.places import channel_places, loops_of
 from derive.core.form import TrilinearForm
 
-from ._runtime.machine import Machine
-from .nests import Affine, Loop
-from .places import channel_places, loops_of
 from .sweeps import Sweep, sweeps_of
 from .tiles import Tile, tiles
 

@@ -11,15 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import prod
 
+from codegen._runtime.machine import Machine
+from codegen.nests import Affine
+from codegen.places import channel_places
 from derive.core.axis import Axis, disjoint
 from derive.core.form import TrilinearForm
 from derive.core.polyphase import Strand
 
-from ._runtime.machine import Machine
 from .column_cost import Block, best_shape, blocks_of, cycles
 from .column_tiles import ColumnTile, column_tiles
-from .nests import Affine
-from .places import channel_places
 from .sweeps import Sweep, sweeps_of
 
 

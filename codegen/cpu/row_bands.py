@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from codegen.boxes import Box, boxes_of_strands
+from codegen.nests import Affine, Loop
+from codegen.places import loops_of, row_of
 from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 from derive.core.polyphase import Run
 
-from .boxes import Box, boxes_of_strands
-from .nests import Affine, Loop
-from .places import loops_of, row_of
 from .position_block import SINGLE, Block, Pattern, groups, meets, pattern_of
 from .tiles import interior
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
+from codegen._runtime.machine import Machine
 from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 
-from ._runtime.machine import Machine
 from .column_tiles import vectors_of
 
 OVERHEAD = 4  # cycles around the multiply-adds of one kernel row,

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import prod
 
+from codegen._runtime.machine import Machine
+from codegen.nests import Affine, Loop
+from codegen.places import channel_places, loops_of
 from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 
-from ._runtime.machine import Machine
 from .column_cost import STORING, WIDEST_STEP, KernelRow
 from .column_lanes import flattened, lanes_for
 from .column_tiles import ColumnTile, column_tiles, vectors_of
-from .nests import Affine, Loop
-from .places import channel_places, loops_of
 from .tiles import Tile, tiles
 
 MOST_UPDATES = 450  # multiply-adds of a tile of a strip, so that its text stays short

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from codegen._runtime.machine import Machine
 from derive.core.axis import Axis
 from derive.core.form import TrilinearForm
 from derive.core.relation import Relation
 
-from ._runtime.machine import Machine
 from .lane_gradient import Chunk, chunks
 from .phase_rows import Line, Span, lanes_for, lines, spans, vector_cost
 from .position_block import Pattern, best_block, groups, patterns_of

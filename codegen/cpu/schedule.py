@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 
+from codegen._runtime.machine import Machine
+from codegen.nests import Correlation, Gather, Nests
+from codegen.transforms import Transform, chosen, distinct
 from derive import Operator
 from derive.core.form import TrilinearForm
 
-from ._runtime.machine import Machine
 from .column_lanes import ColumnLanes, column_cycles, columns_of
 from .depthwise import Depthwise, depthwise, depthwise_cycles
 from .lane_gradient import LaneGradient, fits, gradient_cycles, lane_gradient
 from .lanes import Lanes, lane_cycles, lanes_of
-from .nests import Correlation, Gather, Nests
 from .position_gradient import PositionGradient, position_gradient
-from .transforms import Transform, chosen, distinct
 
 ITEM = {"float32": 4, "float64": 8, "int64": 8}  # bytes
 NEAR = 1.3  # times the least count of cycles: what may still be the fastest

@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from codegen._runtime.machine import Machine
 from derive.core.axis import Axis
 from derive.core.polyphase import Strand
-
-from ._runtime.machine import Machine
 
 LEAST_BYTES = 16  # of a vector that every machine has
 FULL_RATE = 32

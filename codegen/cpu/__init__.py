@@ -1,0 +1,1 @@
+"""CPU schedules: how C computes a function, as data that templates print."""
