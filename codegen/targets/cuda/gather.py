@@ -15,6 +15,7 @@ from .part import CudaFunction, CudaPart
 from .tables import backwards, found, table_page
 
 THREADS = 128
+RESIDENT = 8  # blocks on a multiprocessor: with 64 registers a thread none is spilled to fit more
 
 
 def gather_part(form: TrilinearForm, function: CudaFunction) -> CudaPart:
@@ -25,6 +26,7 @@ def gather_part(form: TrilinearForm, function: CudaFunction) -> CudaPart:
         **function.page,
         kernel=function.plain,
         threads=THREADS,
+        resident=RESIDENT,
         outputs=outputs,
         bias_parameter=", const scalar *__restrict__ bias" if function.bias else "",
         bias="bias" if function.bias else "0",
