@@ -71,6 +71,8 @@ const char *emulated_launch(const Launch *given) {
     arrays.clear();
     for (const Given &array : launch.arrays)
         if (array.begin) arrays.push_back({array.begin, array.bytes, {}});
+    for (uint3 *own : {&threadIdx, &blockIdx, &blockDim, &gridDim})  // clang asks for these too
+        arrays.push_back({reinterpret_cast<unsigned char *>(own), sizeof *own, {}});
     blockDim = {launch.threads, 1, 1};
     gridDim = {launch.grid, 1, 1};
     launch_began = epoch + 1;

@@ -166,7 +166,7 @@ PRODUCT_FAULTS = (
           "that nothing has written"),
     Fault("misaligned 16 byte copy", "float a[16][20], b",
           "float a[16][21], b", "misaligns a copy_async"),
-    Fault("misaligned vector", "float4 *>(c +", "float4 *>(c + 2 +", UNDEFINED),
+    Fault("misaligned vector", "float4 *>(c +", "float4 *>(c + 2 +", f"{UNDEFINED}|{OUTSIDE}"),
     Fault("index beyond a local array", "n < 4", "n < 5", UNDEFINED),
     Fault("copy from a shifted row", "a + (row + i) * 36", "a + (row + (i ^ 1)) * 36", DIFFERS),
     Fault("wrong step", "tile * 16 + 16", "tile * 16", DIFFERS),
