@@ -5,6 +5,8 @@
 // would not forgive, or not forgive always, ends the launch with a message.
 #pragma once
 
+#include <dlfcn.h>
+
 #include <cstdio>
 #include <cstring>
 
@@ -121,14 +123,23 @@ void meet_warp(int line) {
     stop();
 }
 
-Array &array_at(const unsigned char *at, std::size_t bytes) {
-    for (Array &array : arrays)
-        if (array.holds(at, bytes)) return array;
-    fail("touches memory outside of every array");
+// Whether the address is of the library that holds the kernels: a constant table.
+bool is_constant(const unsigned char *at) {
+    Dl_info own, its;
+    return dladdr(&launch, &own) && dladdr(at, &its) && own.dli_fbase == its.dli_fbase;
 }
 
-void access_global(const unsigned char *at, std::size_t bytes, bool write) {
-    Array &array = array_at(at, bytes);
+Array &array_at(unsigned char *at, std::size_t bytes, bool write) {
+    for (Array &array : arrays)
+        if (array.holds(at, bytes)) return array;
+    if (write || !is_constant(at)) fail("touches memory outside of every array");
+    const std::uintptr_t page = 4096;  // whose further constants are found sooner
+    arrays.push_back({at - reinterpret_cast<std::uintptr_t>(at) % page, page, {}});
+    return array_at(at, bytes, write);
+}
+
+void access_global(unsigned char *at, std::size_t bytes, bool write) {
+    Array &array = array_at(at, bytes, write);
     if (!launch.watched) return;
     if (const char *wrong = array.access(at, bytes, write, now(), launch_began, block_began))
         fail(wrong);

@@ -31,6 +31,7 @@ INSTRUMENTED = (  # calls of emulator.cpp at every access, a trap where somethin
     f"-fsanitize={CHECKS}",
     "-fsanitize-undefined-trap-on-error",
 )
+LEVEL = "-O0"  # of texts: compiling takes longer than running
 SLACK = 4096  # bytes around an array that belong to nobody
 ALIGNED = 256  # where device memory begins
 POISON = 0xFF  # NaN in every float type
@@ -119,13 +120,15 @@ class Emulated:
     device: Device = field(default_factory=Device)
 
     def __call__(
-        self, direction: str, *arrays: Array | None, seed: int = 0, most: int = MOST_BLOCKS
+        self,
+        direction: str,
+        *arrays: Array | None,
+        batch: int,
+        seed: int = 0,
+        most: int = MOST_BLOCKS,
     ) -> None:
-        """The arrays of ``ARGUMENTS[direction]``, batches on their first axes; writes the last."""
+        """The arrays of ``ARGUMENTS[direction]``, None for those it has not; writes the last."""
         function = self.program.functions[direction]
-        first = arrays[0]
-        assert first is not None
-        batch = len(first)
         places: dict[str, Array | None] = {
             name: None if array is None else on_device(array)
             for name, array in zip(ARGUMENTS[direction], arrays, strict=True)
@@ -183,7 +186,7 @@ def compiled(
     folder = Path(tempfile.mkdtemp(dir=folder))  # a library of a known name is loaded once only
     for name, text in texts.items():
         (folder / f"{name}.cpp").write_text(text)
-    words = *INSTRUMENTED, "-O1", f"-DHALVES_ARE_BFLOAT16={int(bfloat16)}"
+    words = *INSTRUMENTED, LEVEL, f"-DHALVES_ARE_BFLOAT16={int(bfloat16)}"
     files = [f"{name}.cpp" for name in texts]
     _compile(*words, "-include", str(HERE / "emulator.h"), "-c", *files, folder=folder)
     objects = [f"{name}.o" for name in texts]

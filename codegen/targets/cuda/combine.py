@@ -29,21 +29,27 @@ def resample_part(form: TrilinearForm, function: CudaFunction) -> CudaPart:
     return CudaPart(function.direction, text, (step,))
 
 
-def fold_step(name: str, foldings: Sequence[Folding], pairs: int) -> tuple[str, Step, int]:
-    """The kernel weight -> folded, its launch, and the numbers of the room that it fills."""
+def fold_step(
+    name: str, foldings: Sequence[Folding], taps: Sequence[int], pairs: int
+) -> tuple[str, Step, int]:
+    """The kernel weight -> folded, its launch, and the numbers of the room that it fills.
+
+    ``taps`` count those of each axis before folding, also those that fall nowhere.
+    """
     prefix = f"{name}_fold"
-    sizes = [_taps_before(each) for each in foldings]
     combinations = [each.combinations for each in foldings]
-    text, numbers = _combined(prefix, combinations, sizes, pairs, ("scalar", "sum_t"))
+    text, numbers = _combined(prefix, combinations, taps, pairs, ("scalar", "sum_t"))
     step = blocks_of(prefix, ("weight", FOLDED), numbers, sampled=False)
     return text, step, numbers
 
 
-def unfold_step(name: str, foldings: Sequence[Folding], pairs: int) -> tuple[str, Step, int]:
+def unfold_step(
+    name: str, foldings: Sequence[Folding], taps: Sequence[int], pairs: int
+) -> tuple[str, Step, int]:
     """The kernel that makes the gradient of the weight of the folded one, and its launch."""
     prefix = f"{name}_unfold"
     sizes = [len(each.combinations) for each in foldings]
-    combinations = [_transposed(each) for each in foldings]
+    combinations = [_transposed(each, count) for each, count in zip(foldings, taps, strict=True)]
     text, numbers = _combined(prefix, combinations, sizes, pairs, ("sum_t", "scalar"))
     step = blocks_of(prefix, (UNFOLDED, "weight"), numbers, sampled=False)
     return text, step, pairs * prod(sizes)
@@ -61,15 +67,11 @@ def _combined(
     return _text(prefix, prefix, rows, prod(sizes), numbers, types, "1"), numbers
 
 
-def _taps_before(folding: Folding) -> int:
-    return 1 + max(tap for combination in folding.combinations for tap, _ in combination)
-
-
-def _transposed(folding: Folding) -> list[Combination]:
+def _transposed(folding: Folding, taps: int) -> list[Combination]:
     """For each tap the folded ones that it is in."""
     return [
         tuple((f, c) for f, each in enumerate(folding.combinations) for t, c in each if t == tap)
-        for tap in range(_taps_before(folding))
+        for tap in range(taps)
     ]
 
 

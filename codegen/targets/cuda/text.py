@@ -105,13 +105,14 @@ class _Learned:
         *by_data, by_weight = parts
         item = NUMBERS[self.dtype].sum_item
         pairs = prod(self.op.form.weight_shape[:2])
-        fold_text, fold_launch, numbers = fold_step(self.name, foldings, pairs)
+        taps = [axis.n_tap for axis in self.op.form.axes]
+        fold_text, fold_launch, numbers = fold_step(self.name, foldings, taps, pairs)
         rooms = {FOLDED: Room(numbers * item)}
         by_data = [
             replace(part, prepare=(fold_launch, *part.prepare), rooms={**rooms, **part.rooms})
             for part in by_data
         ]
-        unfold_text, unfold_launch, numbers = unfold_step(self.name, foldings, pairs)
+        unfold_text, unfold_launch, numbers = unfold_step(self.name, foldings, taps, pairs)
         by_weight = replace(
             by_weight,
             steps=(*by_weight.steps, unfold_launch),
