@@ -82,8 +82,8 @@ class Trial:
         """What the program stores, in an array that nobody had written to."""
         dtype, sample = emulated.program.dtype, self.sample
         given = {"x": sample.x, "weight": sample.weight, "bias": sample.bias, "y": sample.grad}
-        *inputs, output = ARGUMENTS[direction]
-        arrays = [None if given[name] is None else stored(given[name], dtype) for name in inputs]
+        inputs = [given[name] for name in ARGUMENTS[direction][:-1]]
+        arrays = [None if each is None else stored(each, dtype) for each in inputs]
         result = stored(np.full(self.expected[direction].shape, np.nan), dtype)
         emulated(direction, *arrays, result, seed=seed, most=most, batch=len(sample.x))
         return result
