@@ -29,11 +29,16 @@ PLACES, LENGTH = 6, 8  # stretches of numbers other than 0, and how long each is
 LARGEST = 4
 
 
-def faults(kernel: Kernel, op: Operator, fast: Mapping[str, Transform] | None = None) -> list[str]:
+def faults(
+    kernel: Kernel,
+    op: Operator,
+    fast: Mapping[str, Transform] | None = None,
+    largest: int = LARGEST,
+) -> list[str]:
     """The functions of a kernel of one dtype that are wrong on integers.
 
     ``fast`` are the tiles of those that a fast algorithm computes: they may be wrong by the bound
-    of the kernel.
+    of the kernel. The numbers of a large operator go up to ``largest``.
 
     >>> from codegen import build
     >>> from derive import Conv1d
@@ -43,7 +48,7 @@ def faults(kernel: Kernel, op: Operator, fast: Mapping[str, Transform] | None = 
     """
     if op.nnz <= SMALL:
         return mismatches(kernel, op)
-    test = _InPlaces(kernel, op)
+    test = _InPlaces(kernel, op, largest)
     checks: dict[str, Callable[[], bool]] = {
         "forward": test.forward,
         "input_gradient": test.input_gradient,
@@ -58,23 +63,24 @@ def faults(kernel: Kernel, op: Operator, fast: Mapping[str, Transform] | None = 
 class _InPlaces:
     """One sample of a large operator, and what each function should make of it."""
 
-    def __init__(self, kernel: Kernel, op: Operator) -> None:
+    def __init__(self, kernel: Kernel, op: Operator, largest: int) -> None:
+        self.largest = largest
         self.kernel, self.op, self.dtype = kernel, op, np.dtype(kernel.dtypes[0])
         self.working = np.int64 if integral(op) else np.float64
         self.x, self.g, self.v = (
-            numbers(shape, seed, LARGEST)
+            numbers(shape, seed, largest)
             for seed, shape in enumerate((op.input_shape, op.output_shape, op.form.weight_shape))
         )
-        self.w = numbers(op.form.weight_shape, 3, LARGEST) if op.learned else np.ones_like(self.v)
+        self.w = numbers(op.form.weight_shape, 3, largest) if op.learned else np.ones_like(self.v)
 
     def forward(self) -> bool:
         x, at = _few(self.x)
         y, magnitude = self._through(self.op.form.adjoint, self.w, x, at)
         bias = None
         if self.op.bias_shape:
-            bias = numbers(self.op.bias_shape, 4, LARGEST)
+            bias = numbers(self.op.bias_shape, 4, self.largest)
             y = y + np.repeat(bias, y.size // bias.size)
-            magnitude, bias = magnitude + LARGEST, bias.astype(self.dtype)
+            magnitude, bias = magnitude + self.largest, bias.astype(self.dtype)
         got = self.kernel.forward(self._given(x), self._weight, bias, self._room(self.g))
         return self._agree("forward", got, y, magnitude)
 

@@ -25,17 +25,18 @@ from ._runtime.machine import Machine
 from .acceptance import faults
 from .chain import ChainKernel
 from .cpu.schedule import Plan, alternatives
+from .cuda_builder import CUDA_DTYPES, cuda_kernel
 from .emit import default_name, emit_numpy
 from .error_bound import bound_of
 from .errors import LoweringError
 from .exactness import integral
-from .free import FreeKernel
+from .free import AnyKernel, FreeKernel
 from .lower import lower
 from .record import checked
 from .targets.c import CText, emit
 from .tuning import tuned
 
-TARGETS = ("numpy", "c")
+TARGETS = ("numpy", "c", "cuda")
 ALGORITHMS = ("exact", "fast", "auto")
 
 
@@ -46,11 +47,12 @@ def build(
     *,
     algorithm: str = "exact",
     name: str | None = None,
-) -> Kernel | FreeKernel | ChainKernel:
+) -> AnyKernel | FreeKernel | ChainKernel:
     """The kernel of an operator: forward, input, weight and bias gradient for one dtype.
 
-    ``target`` is "numpy" or "c"; ``dtype`` float32, float64 or int64 (for exact tests, where no
-    weight is a fraction). ``algorithm`` is "exact": sums as they stand, integers stay integers; or
+    ``target`` is "numpy", "c" or "cuda"; ``dtype`` float32, float64, int64 (for exact tests, where
+    no weight is a fraction), for CUDA float32, float64, float16 or bfloat16, which are added in
+    float32. ``algorithm`` is "exact": sums as they stand, integers stay integers; or
     "fast", for C and floats: functions that are sooner done by a fast algorithm round more, by
     what ``error_bound`` says; or "auto": the fastest of both, timed once on this machine.
 
@@ -68,15 +70,16 @@ def build(
     """
     if target not in TARGETS:
         raise ValueError(f"target = {target!r}: allowed is one of {', '.join(TARGETS)}")
-    if dtype not in SCALARS:
-        raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(SCALARS)}")
+    dtypes = CUDA_DTYPES if target == "cuda" else tuple(SCALARS)
+    if dtype not in dtypes:
+        raise ValueError(f"dtype = {dtype!r}: allowed is one of {', '.join(dtypes)}")
     if algorithm not in ALGORITHMS:
         raise ValueError(f"algorithm = {algorithm!r}: allowed is one of {', '.join(ALGORITHMS)}")
     if algorithm != "exact" and (target != "c" or dtype == "int64"):
         raise ValueError(
             f"algorithm = {algorithm!r}: allowed for target {target!r} and {dtype} is 'exact'"
         )
-    sized = partial(build_sized, target=target, dtype=dtype, algorithm=algorithm)
+    sized = partial(_sized, target=target, dtype=dtype, algorithm=algorithm)
     if isinstance(op, Layer) and op.sizes is None:
         return FreeKernel(op, lambda layer: sized(layer, name=name))
     if isinstance(op, Composite):
@@ -84,6 +87,14 @@ def build(
     if not isinstance(op, Operator):
         raise TypeError(f"op is of type {type(op).__name__}; allowed is an operator of derive")
     return sized(op, name=name)
+
+
+def _sized(
+    op: Operator, target: str, dtype: str, name: str | None = None, *, algorithm: str
+) -> AnyKernel:
+    if target == "cuda":
+        return cuda_kernel(op, dtype, default_name(op) if name is None else name)
+    return build_sized(op, target, dtype, name, algorithm=algorithm)
 
 
 def build_sized(

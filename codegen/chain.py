@@ -9,8 +9,9 @@ import numpy as np
 
 from derive import Operator
 
-from ._runtime import Kernel, LayoutError
+from ._runtime import LayoutError
 from .chain_bound import after_part, of_bias, of_weight
+from .free import AnyKernel
 
 
 class ChainKernel:
@@ -29,7 +30,7 @@ class ChainKernel:
     [[[[4, 6]]], [[[3, 5]]]]
     """
 
-    def __init__(self, parts: Sequence[Kernel], ops: Sequence[Operator]) -> None:
+    def __init__(self, parts: Sequence[AnyKernel], ops: Sequence[Operator]) -> None:
         self.parts, self.ops = tuple(parts), tuple(ops)
         self.macs = sum(part.macs for part in self.parts)
         self.naive_macs = sum(part.naive_macs for part in self.parts)

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 
 from derive import Operator
 
-from ._runtime import Kernel
+from ._runtime.specialised import Specialised
 from .error_bound import carried
 
 Array = NDArray[Any]
 
 
 def after_part(
-    op: Operator, kernel: Kernel, direction: str, arguments: Sequence[Any], error: Array
+    op: Operator, kernel: Specialised, direction: str, arguments: Sequence[Any], error: Array
 ) -> Array:
     """The bound after forward or input gradient of one part, whose first argument is off."""
     own = kernel.error_bound(*arguments, direction=direction)
@@ -33,7 +33,7 @@ def after_part(
 
 
 def of_weight(
-    op: Operator, kernel: Kernel, x: Array, grad: Array, x_error: Array, grad_error: Array
+    op: Operator, kernel: Specialised, x: Array, grad: Array, x_error: Array, grad_error: Array
 ) -> Array:
     """The bound of a weight gradient whose input and gradient are both off."""
     size, grads = np.abs(np.asarray(x, np.float64)), np.abs(np.asarray(grad, np.float64))
@@ -44,7 +44,7 @@ def of_weight(
     )
 
 
-def of_bias(op: Operator, kernel: Kernel, grad: Array, grad_error: Array) -> Array:
+def of_bias(op: Operator, kernel: Specialised, grad: Array, grad_error: Array) -> Array:
     """The bound of a bias gradient whose gradient is off."""
     own = kernel.error_bound(grad, direction="bias_gradient")
     return total(own, _carried(op, "bias_gradient", [grad_error]))

@@ -11,9 +11,10 @@ from derive.core.rules import AxisRule
 from derive.layers import Layer
 
 from ._runtime import Kernel, LayoutError
-from ._runtime.arrays import as_array
+from ._runtime.cuda import CudaKernel
 
 Sizes = tuple[int, ...]
+AnyKernel = Kernel | CudaKernel
 
 
 class FreeKernel:
@@ -30,12 +31,12 @@ class FreeKernel:
     [(1, 3), (1, 6)]
     """
 
-    def __init__(self, op: Layer, specialise: Callable[[Layer], Kernel]) -> None:
+    def __init__(self, op: Layer, specialise: Callable[[Layer], AnyKernel]) -> None:
         self.op, self._specialise = op, specialise
-        self._kernels: dict[Sizes, Kernel] = {}
+        self._kernels: dict[Sizes, AnyKernel] = {}
         self._lock = Lock()
 
-    def at(self, input_size: Sizes) -> Kernel:
+    def at(self, input_size: Sizes) -> AnyKernel:
         """The kernel of one input size; GeometryError where the layer has none."""
         size = tuple(input_size)
         with self._lock:
@@ -43,11 +44,11 @@ class FreeKernel:
                 self._kernels[size] = self._specialise(self.op.at(size))
             return self._kernels[size]
 
-    def _of(self, x: Any) -> Kernel:
+    def _of(self, x: Any) -> AnyKernel:
         return self.at(self._sizes("x", x))
 
     def _sizes(self, name: str, array: Any) -> Sizes:
-        shape, axes = as_array(name, array).shape, len(self.op.rules)
+        shape, axes = tuple(getattr(array, "shape", ())), len(self.op.rules)
         if len(shape) not in (axes + 1, axes + 2):
             raise LayoutError(
                 f"{name} has shape {shape}; allowed are (channels, {axes} sizes), or a batch of it"
@@ -105,7 +106,7 @@ class FreeKernel:
             "certificate: there is one for each size; at(input_size).certificate is that of a size"
         )
 
-    def _giving(self, grad_output: Any, input_size: Sizes | None) -> Kernel:
+    def _giving(self, grad_output: Any, input_size: Sizes | None) -> AnyKernel:
         if input_size is not None:
             return self.at(input_size)
         sizes = self._sizes("grad_output", grad_output)
