@@ -86,7 +86,7 @@ def by_nvcc(text: str, architecture: str) -> Compiled:
 def whole_by_nvcc(text: str, architectures: tuple[str, ...]) -> None:
     """Compile a text with its host functions, as a C++ program would: RejectedError or nothing."""
     codes = [f"-gencode=arch={name.replace('sm', 'compute')},code={name}" for name in architectures]
-    host = ["-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "--warning-as-error"]
+    host = ["-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "--warning-as-error,-O1"]
     with tempfile.TemporaryDirectory() as folder:
         _accepted(_driven(text, Path(folder), ["-c", *codes, *host]))
 
