@@ -40,14 +40,14 @@ def gradients(layer: Layer, x: Array, w: Array, grad: Array) -> tuple[Array, Arr
 
 
 def forward_and_gradients(
-    layer: Layer, x: Array, w: Array, b: Array | None, grad: Array
+    layer: Layer, x: Array, w: Array, b: Array | None, grad: Array, device: str = "cpu"
 ) -> tuple[Array, Array, Array, Array]:
     """The output, and the gradients of sum(grad * output) by x, by w and by a bias."""
     if b is None:
         b = np.zeros(layer.groups * layer.channels_out)
-    leaves = [_tensor(array).requires_grad_() for array in (x, w, b)]
+    leaves = [_tensor(array, device).requires_grad_() for array in (x, w, b)]
     y = _call(layer, *leaves)
-    by_x, by_w, by_b = torch.autograd.grad(y, leaves, _tensor(grad))
+    by_x, by_w, by_b = torch.autograd.grad(y, leaves, _tensor(grad, device))
     return _back(y, x), _back(by_x, x), _back(by_w, x), _back(by_b, x)
 
 
@@ -140,7 +140,7 @@ def _picked(x: Tensor, axis: int, positions: Sequence[int] | Array) -> Tensor:
     """``x`` at these positions of an axis, a zero where there is none."""
     zero = torch.zeros_like(x.narrow(axis, 0, 1))
     index = torch.as_tensor(np.where(np.equal(positions, NOTHING), x.shape[axis], positions))
-    return torch.cat((x, zero), axis).index_select(axis, index)
+    return torch.cat((x, zero), axis).index_select(axis, index.to(x.device))
 
 
 def _run(module: Any, x: Tensor, w: Tensor, b: Tensor | None, **arguments: Any) -> Tensor:
@@ -150,10 +150,10 @@ def _run(module: Any, x: Tensor, w: Tensor, b: Tensor | None, **arguments: Any) 
         return torch.func.functional_call(module, weights, (x,), arguments)
 
 
-def _tensor(array: Array) -> Tensor:
-    return torch.from_numpy(np.array(array, dtype=np.float64))
+def _tensor(array: Array, device: str = "cpu") -> Tensor:
+    return torch.from_numpy(np.array(array, dtype=np.float64)).to(device)
 
 
 def _back(y: Tensor, like: Array) -> Array:
-    result: Array = y.detach().numpy()
+    result: Array = y.detach().cpu().numpy()
     return result.astype(np.result_type(like, np.int64)) if like.dtype.kind in "iu" else result

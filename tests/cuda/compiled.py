@@ -55,13 +55,19 @@ class Compiled:
     usage: Mapping[str, Usage]
 
 
-def by_nvrtc(text: str, architecture: str) -> Compiled:
-    """The cubin as a program gets it at run time: RejectedError says what is wrong."""
+def by_nvrtc(text: str, architecture: str, *, quick: bool = False) -> Compiled:
+    """The cubin as a program gets it at run time: RejectedError says what is wrong.
+
+    ``quick``: half the time, without most of the optimiser; what kernels use is then not told.
+    """
     from cuda.core import Program, ProgramOptions
 
     log = io.StringIO()
     options = ProgramOptions(
-        name="kernel.cu", arch=architecture, std=STANDARD, ptxas_options=list(ASSEMBLER)
+        name="kernel.cu",
+        arch=architecture,
+        std=STANDARD,
+        **({"ofast_compile": "max"} if quick else {"ptxas_options": list(ASSEMBLER)}),
     )
     try:
         program = Program(text, "c++", options)

@@ -11,7 +11,7 @@ from codegen.render import render
 from derive.core.folding import Combination, Folding
 from derive.core.form import TrilinearForm
 
-from .gather import THREADS, blocks_of
+from .gather import RESIDENT, THREADS, blocks_of
 from .part import FOLDED, CudaFunction, CudaPart
 from .tables import backwards, found, table_page
 
@@ -92,6 +92,7 @@ def _text(
         prefix=prefix,
         kernel=kernel,
         threads=THREADS,
+        resident=RESIDENT,
         x_type=x_type,
         y_type=y_type,
         samples=samples,
