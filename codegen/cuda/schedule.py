@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from derive.core.form import TrilinearForm
 
 from .device import Device
+from .tensor import Tensor
+from .tensor_tiles import suits, tensor_of
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,7 @@ class Gathered:
     """Every output, or every number of the weight, by tables: right for every form."""
 
 
-Schedule = Gathered
+Schedule = Gathered | Tensor
 
 
 @dataclass(frozen=True)
@@ -28,4 +30,12 @@ class CudaPlan:
 
 def plan(form: TrilinearForm, device: Device, dtype: str) -> CudaPlan:
     """By rule, of a folded form."""
-    return CudaPlan(Gathered(), Gathered(), Gathered())
+    return CudaPlan(_gather(form, device, dtype), _gather(form.adjoint, device, dtype), Gathered())
+
+
+def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
+    if suits(form, device, dtype):
+        found = tensor_of(form, device)
+        if found is not None:
+            return found[1]
+    return Gathered()

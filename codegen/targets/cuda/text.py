@@ -11,6 +11,7 @@ from codegen._runtime.cuda.program import Function, Program, Room, Step
 from codegen.cuda.device import Device
 from codegen.cuda.schedule import CudaPlan, Schedule
 from codegen.cuda.schedule import plan as planned
+from codegen.cuda.tensor import Tensor
 from codegen.describe import header
 from codegen.lower import lower
 from codegen.render import render
@@ -25,6 +26,7 @@ from .gather import gather_part, gather_text
 from .host import host_page
 from .numbers import NUMBERS
 from .part import FOLDED, CudaFunction, CudaPart
+from .tensor import tensor_part
 
 INT = 1 << 31
 ANYWHERE = 48 * 1024  # bytes of shared memory that a block may use on every device
@@ -92,6 +94,8 @@ class _Learned:
         return [*texts, bias_of.text], functions
 
     def _gather(self, schedule: Schedule, form: TrilinearForm, function: CudaFunction) -> CudaPart:
+        if isinstance(schedule, Tensor):
+            return _with_gather(tensor_part(schedule, function), form, function)
         return gather_part(form, function)
 
     def _by_weight(self, result: str) -> CudaPart:
