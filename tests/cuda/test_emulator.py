@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from codegen._runtime.cuda.program import Step
 from tests.cases import generator
-from tests.cuda import emulated, subjects
+from tests.cuda import emulated, small_kernels
 from tests.cuda.emulated import Emulation, EmulationError, compiled, needs_emulator, on_device
-from tests.cuda.subjects import DIFFERS, Fault
+from tests.cuda.small_kernels import DIFFERS, Fault
 
 Array = NDArray[Any]
 
@@ -29,7 +29,10 @@ BATCH = 3
 
 def product() -> tuple[list[Array], Array]:
     rng = generator(1)
-    shapes = (BATCH, subjects.ROWS, subjects.DEPTH), (BATCH, subjects.DEPTH, subjects.COLUMNS)
+    shapes = (
+        (BATCH, small_kernels.ROWS, small_kernels.DEPTH),
+        (BATCH, small_kernels.DEPTH, small_kernels.COLUMNS),
+    )
     a, b = (rng.integers(-9, 10, shape).astype(np.float32) for shape in shapes)
     return [a, b], a @ b
 
@@ -85,22 +88,22 @@ class Subject:
 
 SUBJECTS = {
     "product": Subject(
-        subjects.PRODUCT,
+        small_kernels.PRODUCT,
         Step("", ("a", "b", "c"), threads=64, blocks=4, shared=4 * 16 * 20 * 4),
         product,
-        subjects.PRODUCT_FAULTS,
+        small_kernels.PRODUCT_FAULTS,
     ),
     "sums": Subject(
-        subjects.SUMS,
+        small_kernels.SUMS,
         Step("", ("x", "y"), threads=64, blocks=1, shared=2 * 32 * 4),
         sums,
-        subjects.SUMS_FAULTS,
+        small_kernels.SUMS_FAULTS,
     ),
     "halves": Subject(
-        subjects.HALVES,
+        small_kernels.HALVES,
         Step("", ("a", "b", "c"), threads=32, blocks=1),
         halves,
-        subjects.HALVES_FAULTS,
+        small_kernels.HALVES_FAULTS,
     ),
 }
 
@@ -139,7 +142,7 @@ def test_halves_are_those_of_numpy(tmp_path: Path) -> None:
     middle = (every[:-1] + every[1:]) / 2
     x = on_device(np.concatenate([every, *between, middle, np.float32([np.inf, -1e9, 65520])]))
     found, back = on_device(np.zeros(len(x), np.float16)), on_device(np.zeros_like(x))
-    emulation = compiled({"halve": subjects.CONVERSIONS.replace("NAME", "halve")}, tmp_path)
+    emulation = compiled({"halve": small_kernels.CONVERSIONS.replace("NAME", "halve")}, tmp_path)
     step = Step("halve", ("x", "halves", "back"), threads=128, blocks=1, samples=128)
     emulation.launch(step, len(x), [x, found, back], most=2)
     with np.errstate(over="ignore"):
