@@ -1,4 +1,4 @@
-"""What the cache of compiled kernels holds."""
+"""What the cache of compiled kernels holds: libraries of C, and cubins."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ._runtime.compiler import ABI, RUNTIME
+from ._runtime.cuda.nvrtc import ARCHITECTURE, CUBIN, CUDA_RUNTIME
 from ._runtime.entry import PRIVATE, Manifest, read, sound
 from ._runtime.folder import cache_folder
 
@@ -30,8 +31,9 @@ class Stored:
         state = "" if self.sound else "  damaged, or of another version or machine"
         if self.manifest is None:
             return f"{self.key}  {self.size:>9,}{state}"
-        files = " ".join(name for name in self.manifest.files if name.endswith(".c"))
-        return f"{self.key}  {self.size:>9,}  {self.manifest.scalar:<8} {files}{state}"
+        files = " ".join(name for name in self.manifest.files if name.endswith((".c", ".cu")))
+        where = f" {self.manifest.abi}" if _is_cubin(self.manifest) else ""
+        return f"{self.key}  {self.size:>9,}  {self.manifest.scalar:<8} {files}{where}{state}"
 
     def facts(self) -> dict[str, Any]:
         """The same for a program."""
@@ -50,7 +52,7 @@ def stored() -> list[Stored]:
     """All entries, by key."""
     paths = [path for path in cache_folder().iterdir() if KEY.fullmatch(path.name)]
     return [
-        Stored(path.name, read(path), _size(path), sound(path, RUNTIME, ABI) is not None)
+        Stored(path.name, manifest := read(path), _size(path), _sound(path, manifest))
         for path in sorted(paths)
     ]
 
@@ -66,6 +68,17 @@ def clear() -> int:
             else:
                 path.unlink()
     return entries
+
+
+def _is_cubin(manifest: Manifest | None) -> bool:
+    return manifest is not None and ARCHITECTURE.fullmatch(manifest.abi) is not None
+
+
+def _sound(path: Path, manifest: Manifest | None) -> bool:
+    """Whether an entry is unharmed, and for this machine; a cubin is for its GPUs."""
+    if manifest is not None and _is_cubin(manifest):
+        return sound(path, CUDA_RUNTIME, manifest.abi, CUBIN) is not None
+    return sound(path, RUNTIME, ABI) is not None
 
 
 def _size(path: Path) -> int:

@@ -131,3 +131,16 @@ class FakeDevices:
         if not address:
             raise LayoutError("0 is no address of a device")
         return self.ordinals.get(address, 0)
+
+
+class Interface:
+    """A stranger's array on a device: numbers of the host behind __cuda_array_interface__."""
+
+    def __init__(self, array: Array, **changes: object) -> None:
+        self.array = array
+        self.changes = changes
+
+    @property
+    def __cuda_array_interface__(self) -> Mapping[str, object]:
+        found = dict(self.array.__array_interface__, version=3)
+        return {"strides": None, "stream": None} | found | self.changes

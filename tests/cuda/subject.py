@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -109,19 +108,6 @@ def cuda_kernel(devices: FakeDevices | None = None, **changes: Any) -> CudaKerne
         dtypes=("float32",),
     )
     return replace(made, **changes)
-
-
-class Interface:
-    """A stranger's array on a device: numbers of the host behind __cuda_array_interface__."""
-
-    def __init__(self, array: Array, **changes: object) -> None:
-        self.array = array
-        self.changes = changes
-
-    @property
-    def __cuda_array_interface__(self) -> Mapping[str, object]:
-        found = dict(self.array.__array_interface__, version=3)
-        return {"strides": None, "stream": None} | found | self.changes
 
 
 def data() -> tuple[Array, Array, Array, Array]:

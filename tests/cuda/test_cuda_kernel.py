@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from codegen._runtime.cuda import DeviceArray
-from tests.cuda.fake import at
-from tests.cuda.subject import Interface, cuda_kernel, data, numpy_kernel
+from tests.cuda.fake import Interface, at
+from tests.cuda.subject import cuda_kernel, data, numpy_kernel
 
 KINDS = pytest.mark.parametrize("kind", [torch.from_numpy, Interface])
 
