@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import importlib.metadata
 import platform
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ._runtime import CompileError
 from ._runtime.compiler import find_compiler
+from ._runtime.cuda import driver, nvrtc
+from ._runtime.cuda.gpu import DEVICES
+from ._runtime.errors import DeviceError
 from ._runtime.folder import cache_folder
 from ._runtime.machine import candidates
 from .stored import stored
 
 PACKAGES = ("numpy", "scipy", "sympy", "jinja2", "click", "ninja", "torch", "z3-solver")
+CUDA_PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc")
 TROUBLE = "trouble: "
 
 
@@ -25,7 +27,7 @@ def facts() -> dict[str, str]:
         **{package: _version(package) for package in PACKAGES},
         "instruction set": candidates()[0].name,
         **_compiler(),
-        "cuda": _cuda(),
+        **_cuda(),
         "cache": _cache(),
     }
 
@@ -57,9 +59,28 @@ def _compiler() -> dict[str, str]:
     }
 
 
-def _cuda() -> str:
-    compiler, driver = shutil.which("nvcc"), ctypes.util.find_library("cuda")
-    return f"nvcc {compiler or 'not found'}, driver {driver or 'not found'}"
+def _cuda() -> dict[str, str]:
+    """What CUDA kernels need; that there is none is no trouble."""
+    packages = [f"{package} {_version(package)}" for package in CUDA_PACKAGES]
+    return {
+        "cuda": ", ".join(packages),
+        "nvrtc": _said(nvrtc.version),
+        "cuda driver": _said(lambda: f"for CUDA {driver.version()}"),
+        "gpus": _said(_gpus),
+    }
+
+
+def _gpus() -> str:
+    devices = [DEVICES.at(ordinal) for ordinal in range(driver.count())]
+    return "; ".join(f"{device}, sm_{device.capability}" for device in devices) or "none"
+
+
+def _said(ask: Callable[[], str]) -> str:
+    """An answer, or why there is none."""
+    try:
+        return ask()
+    except (CompileError, DeviceError) as error:
+        return str(error).partition("\n")[0]
 
 
 def _cache() -> str:

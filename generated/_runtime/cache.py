@@ -15,10 +15,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from .bounded import SECONDS, OutOfBoundsError, run
-from .compiler import ABI, RUNTIME, Compiler, Sources, find_compiler, write_sources
+from .compiler import Compiler, Sources, find_compiler, write_sources
 from .entry import PRIVATE, Manifest, private_entry, publish, sound
 from .errors import CompileError
 from .folder import cache_folder
@@ -40,7 +40,35 @@ class Job(NamedTuple):
     check: Callable[[Path], None] | None = None
 
 
-Make = Callable[[Compiler, Path, Mapping[str, Job]], None]  # writes folder/key.so for each key
+class Maker(Protocol):
+    """A compiler: what its libraries depend on, and what the manifest of each says of it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def features(self) -> frozenset[str]:
+        """Of the processor, that its code needs."""
+
+    @property
+    def runtime(self) -> str:
+        """It changes with what an entry holds."""
+
+    @property
+    def abi(self) -> str:
+        """Where its code runs."""
+
+    @property
+    def suffix(self) -> str:
+        """Of its libraries."""
+
+    def key(self, sources: Sources, scalar: str, /) -> str:
+        """The hash of everything a library is made from."""
+
+
+M = TypeVar("M", bound=Maker)
+Make = Callable[[M, Path, Mapping[str, Job]], None]  # writes folder/(key + suffix) for each key
 
 
 def compile_library(job: Job) -> Path:
@@ -48,9 +76,7 @@ def compile_library(job: Job) -> Path:
     return libraries(find_compiler(), [job], _compile)[0]
 
 
-def libraries(
-    compiler: Compiler, jobs: Iterable[Job], make: Make, wait: float = WAIT
-) -> list[Path]:
+def libraries(compiler: M, jobs: Iterable[Job], make: Make[M], wait: float = WAIT) -> list[Path]:
     """The libraries of the jobs, sound and ready to load; ``make`` makes the missing ones.
 
     Each passes the test of its job before anybody else can see it.
@@ -59,22 +85,23 @@ def libraries(
     keys = [compiler.key(job.sources, job.scalar) for job in jobs]
     wanted = dict(zip(keys, jobs, strict=True))
     folder = cache_folder()
-    found = _sound(folder, wanted)
+    found = _sound(compiler, folder, wanted)
     if len(found) < len(wanted):
         with _locked(folder, wanted.keys() - found, wait):
-            found = _sound(folder, wanted)
+            found = _sound(compiler, folder, wanted)
             lacking = {key: job for key, job in wanted.items() if key not in found}
             if lacking:
                 found |= _made(compiler, folder, lacking, make)
     return [found[key] for key in keys]
 
 
-def _sound(folder: Path, keys: Iterable[str]) -> dict[str, Path]:
-    paths = {key: sound(folder / key, RUNTIME, ABI) for key in keys}
+def _sound(maker: Maker, folder: Path, keys: Iterable[str]) -> dict[str, Path]:
+    runtime, abi, suffix = maker.runtime, maker.abi, maker.suffix
+    paths = {key: sound(folder / key, runtime, abi, suffix) for key in keys}
     return {key: path for key, path in paths.items() if path is not None}
 
 
-def _made(compiler: Compiler, folder: Path, jobs: Mapping[str, Job], make: Make) -> dict[str, Path]:
+def _made(compiler: M, folder: Path, jobs: Mapping[str, Job], make: Make[M]) -> dict[str, Path]:
     """Make, test and publish; the first test that fails is raised when the others are kept."""
     wrong: list[CompileError] = []
     found = {}
@@ -85,9 +112,9 @@ def _made(compiler: Compiler, folder: Path, jobs: Mapping[str, Job], make: Make)
         ) as private:
             make(compiler, Path(private), jobs)
             for key, job in jobs.items():
-                made = Path(private, f"{key}.so")
+                made = Path(private, f"{key}{compiler.suffix}")
                 if not made.exists():
-                    raise CompileError(f"{compiler.command[0]} made no library, and said nothing")
+                    raise CompileError(f"{compiler.name} made no library, and said nothing")
                 try:
                     if job.check is not None:
                         job.check(made)
@@ -95,7 +122,8 @@ def _made(compiler: Compiler, folder: Path, jobs: Mapping[str, Job], make: Make)
                     wrong.append(error)
                 else:
                     ready = private_entry(made, _manifest(compiler, job, made))
-                    found[key] = publish(folder / key, ready, RUNTIME, ABI)
+                    about = compiler.runtime, compiler.abi, compiler.suffix
+                    found[key] = publish(folder / key, ready, *about)
     except OSError as error:
         raise CompileError(f"no library could be kept in {folder}: {error}") from None
     if wrong:
@@ -103,10 +131,10 @@ def _made(compiler: Compiler, folder: Path, jobs: Mapping[str, Job], make: Make)
     return found
 
 
-def _manifest(compiler: Compiler, job: Job, library: Path) -> Manifest:
+def _manifest(compiler: Maker, job: Job, library: Path) -> Manifest:
     return Manifest(
-        runtime=RUNTIME,
-        abi=ABI,
+        runtime=compiler.runtime,
+        abi=compiler.abi,
         sha256=hashlib.sha256(library.read_bytes()).hexdigest(),
         features=sorted(compiler.features),
         files=sorted(job.sources),
@@ -126,7 +154,7 @@ def _compile(compiler: Compiler, folder: Path, jobs: Mapping[str, Job]) -> None:
         except OutOfBoundsError as error:
             raise CompileError(f"{source.name}: {error}") from None
         if done.returncode:
-            raise CompileError(f"{compiler.command[0]} refused {source.name}:\n{done.stderr}")
+            raise CompileError(f"{compiler.name} refused {source.name}:\n{done.stderr}")
 
 
 def _sweep(folder: Path) -> None:

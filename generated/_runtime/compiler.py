@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 from .bounded import OutOfBoundsError, run
 from .command import commands
@@ -43,6 +44,14 @@ class Compiler:
     flags: tuple[str, ...]
     machine: Machine | None  # None where it has no vector types
     features: frozenset[str] = frozenset()  # of the processor, that its code needs
+    runtime: ClassVar[str] = RUNTIME
+    abi: ClassVar[str] = ABI
+    suffix: ClassVar[str] = ".so"
+
+    @property
+    def name(self) -> str:
+        """The program."""
+        return self.command[0]
 
     def arguments(self, scalar: str, source: str, target: str) -> list[str]:
         """The command line that makes the shared library ``target`` of one scalar type."""

@@ -66,14 +66,14 @@ def read(target: Path) -> Manifest | None:
     return None if content is None else Manifest.of(content)
 
 
-def sound(target: Path, runtime: str, abi: str) -> Path | None:
+def sound(target: Path, runtime: str, abi: str, suffix: str = ".so") -> Path | None:
     """The library of an entry if it may be loaded here, unharmed as its manifest says."""
     manifest = read(target)
     if manifest is None or (manifest.runtime, manifest.abi) != (runtime, abi):
         return None
     if missing(manifest.features):
         return None
-    library = target / f"{manifest.sha256}.so"
+    library = target / f"{manifest.sha256}{suffix}"
     content = _content(library)
     if content is None or hashlib.sha256(content).hexdigest() != manifest.sha256:
         return None
@@ -83,7 +83,7 @@ def sound(target: Path, runtime: str, abi: str) -> Path | None:
 def private_entry(library: Path, manifest: Manifest) -> Path:
     """A new folder beside ``library`` that holds it and its manifest, safe on the disk."""
     folder = Path(tempfile.mkdtemp(dir=library.parent))
-    inside = folder / f"{manifest.sha256}.so"
+    inside = folder / f"{manifest.sha256}{library.suffix}"
     os.rename(library, inside)
     (folder / MANIFEST).write_text(json.dumps(asdict(manifest), indent=1) + "\n")
     for path in (inside, folder / MANIFEST, folder):
@@ -91,10 +91,10 @@ def private_entry(library: Path, manifest: Manifest) -> Path:
     return folder
 
 
-def publish(target: Path, made: Path, runtime: str, abi: str) -> Path:
+def publish(target: Path, made: Path, runtime: str, abi: str, suffix: str = ".so") -> Path:
     """Bring a private entry to its place by one rename; a sound one that is there stays."""
     for attempt in range(500):
-        if path := sound(target, runtime, abi):
+        if path := sound(target, runtime, abi, suffix):
             return path
         if made.exists():
             with contextlib.suppress(OSError):

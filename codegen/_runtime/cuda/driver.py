@@ -16,7 +16,7 @@ def count() -> int:
     try:
         (status,) = driver.cuInit(0)
     except Exception as error:  # the loader's, of no public class
-        raise DeviceError(f"no CUDA driver: {error}; install NVIDIA's driver") from None
+        raise DeviceError(f"no CUDA driver: install NVIDIA's; its loader says: {error}") from None
     if int(status):
         raise DeviceError(f"no GPU: the CUDA driver says {status.name}; see nvidia-smi")
     return int(value_of(driver.cuDeviceGetCount()))

@@ -1,23 +1,56 @@
 # Copied by `python -m codegen` from codegen/_runtime; edit it there.
-"""GPUs through cuda-core and the driver."""
+"""The CUDA driver: whether there is one, what it says, and the context of a thread."""
 
 from __future__ import annotations
 
-from .device import Device
+from functools import cache
+from typing import Any
+
+from ..errors import DeviceError
+from .extra import imported
 
 
-class CudaDevices:
-    """The GPUs of this machine."""
+@cache
+def count() -> int:
+    """How many GPUs there are; DeviceError without a driver or a GPU."""
+    driver = imported("cuda.bindings.driver")
+    try:
+        (status,) = driver.cuInit(0)
+    except Exception as error:  # the loader's, of no public class
+        raise DeviceError(f"no CUDA driver: install NVIDIA's; its loader says: {error}") from None
+    if int(status):
+        raise DeviceError(f"no GPU: the CUDA driver says {status.name}; see nvidia-smi")
+    return int(value_of(driver.cuDeviceGetCount()))
 
-    tensors = "cuda"
 
-    def at(self, ordinal: int) -> Device:
-        """The device of a number; DeviceError where there is none."""
-        raise NotImplementedError
-
-    def holding(self, address: int) -> int:
-        """The number of the device whose memory begins there."""
-        raise NotImplementedError
+def version() -> str:
+    """The CUDA that the driver is for, such as "13.0"; DeviceError where there is none."""
+    count()
+    number = value_of(imported("cuda.bindings.driver").cuDriverGetVersion())
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
-DEVICES = CudaDevices()
+def value_of(result: tuple[Any, ...]) -> Any:
+    """The value of a call of the driver; DeviceError where it failed."""
+    status, *values = result
+    if int(status):
+        raise DeviceError(f"the CUDA driver says {status.name}")
+    return values[0] if values else None
+
+
+class Current:
+    """A context, current in the calling thread; then the one that was."""
+
+    __slots__ = ("context", "driver", "pushed")
+
+    def __init__(self, driver: Any, context: Any) -> None:
+        self.driver, self.context, self.pushed = driver, context, False
+
+    def __enter__(self) -> None:
+        if int(value_of(self.driver.cuCtxGetCurrent())) != int(self.context):
+            value_of(self.driver.cuCtxPushCurrent(self.context))
+            self.pushed = True
+
+    def __exit__(self, *_: object) -> None:
+        if self.pushed:
+            value_of(self.driver.cuCtxPopCurrent())

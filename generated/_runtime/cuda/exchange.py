@@ -35,7 +35,7 @@ def capsule(array: DeviceArray, **options: Any) -> object:
     core = imported("cuda.core")
     asked = options.get("stream")
     if asked != -1 and array.stream is not None and (asked or 1) != array.stream:
-        from .driver import DEVICES
+        from .gpu import DEVICES
 
         device = DEVICES.at(array.device)
         with device.current():

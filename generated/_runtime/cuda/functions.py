@@ -48,7 +48,7 @@ def cuda_functions(
                 raise WrongKernelError(program.name, wrong, "Another NVRTC may be right")
 
         with device.current():
-            return functions(device.load(program, check))
+            return functions(device.load(program, None if test is None else check))
 
     return load
 

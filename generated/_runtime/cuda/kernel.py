@@ -11,8 +11,8 @@ from ..specialised import Specialised, Taken
 from ..weighted import Prepared
 from .arrays import ANYWHERE, DeviceArray, check_output, view
 from .device import LEGACY, Device, Devices
-from .driver import DEVICES
 from .functions import Load
+from .gpu import DEVICES
 from .launch import DeviceFunction, PreparedOnDevice
 from .memory import room_beside
 from .streams import handle_of, used_on
@@ -91,8 +91,7 @@ class CudaKernel(Specialised):
             function = self.load(array.dtype, device)[direction]
             on = read.ready(device, [array])
             room = room_beside(weight, device, on, array.stream)
-            memory, places = function.prepare(array.address, array.nbytes, on, room)
-        return PreparedOnDevice(function, memory, places, on)
+            return function.prepare(array.address, array.nbytes, on, room)
 
     def _run(self, read: _Reader, taken: Taken[DeviceArray], first: Any, out: Any) -> Any:
         """Check what is left to check, make room for the result and enqueue the function."""
