@@ -226,6 +226,7 @@ def test_the_cache_commands(
     assert run("cache", "verify").exit_code == 0
     (each,) = stored()
     (library,) = (cache / each.key).glob("*.so")
+    library.unlink()  # this process has it mapped
     library.write_bytes(b"")
     done = run("cache", "verify", "--json")
     assert (done.exit_code, json.loads(done.stdout)["damaged"]) == (1, [each.key])
