@@ -26,7 +26,7 @@ WORTH = 8  # of the products of a fragment, one in so many must be wanted
 
 
 def suits(form: TrilinearForm, device: Device, dtype: str) -> bool:
-    """Whether a group has channels enough, and every axis a window that is not all border."""
+    """Whether a group has channels enough, and every axis a window with taps, not all border."""
     if dtype not in ("float16", "bfloat16") or not device.multiplies_halves:
         return False
     wanted = form.channels_in * form.channels_out
@@ -34,7 +34,7 @@ def suits(form: TrilinearForm, device: Device, dtype: str) -> bool:
     if WORTH * wanted < rows * -(-form.channels_in // DEPTH) * DEPTH:
         return False
     windows = [window_of(axis) for axis in form.axes]
-    return all(w.count and len(w.phases) == w.step for w in windows)
+    return all(w.count and len(w.phases) == w.step and any(w.phases) for w in windows)
 
 
 def tensor_of(
