@@ -156,9 +156,12 @@ def is_contiguous(shape: Shape, strides: Iterable[int], step: int) -> bool:
     >>> is_contiguous((2, 1, 3), (12, 999, 4), 4), is_contiguous((2, 3), (4, 8), 4)
     (True, False)
     """
+    each = tuple(strides)
+    if len(each) != len(shape):
+        return False
     if 0 in shape:
         return True
-    for size, stride in zip(reversed(shape), reversed(list(strides)), strict=True):
+    for size, stride in zip(reversed(shape), reversed(each), strict=True):
         if size != 1 and stride != step:
             return False
         step *= size
