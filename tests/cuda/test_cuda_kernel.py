@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -137,6 +137,32 @@ def test_prepared_weights_of_others() -> None:
         reference(x, prepared, b)
     with pytest.raises(LayoutError, match="direction = 'backward'"):
         kernel.prepare(Interface(w), "backward")
+
+
+@KINDS
+@pytest.mark.parametrize("direction", ["forward", "input_gradient"])
+def test_later_calls_are_short(kind: Kind, direction: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody looks at their arguments one by one again."""
+    x, w, b, g = data()
+    kernel, reference = cuda_kernel(), numpy_kernel()
+    function = getattr(kernel, direction)
+    first, others, expected = {
+        "forward": (x, (b,), reference(x, w, b)),
+        "input_gradient": (g, (), reference.input_gradient(g, w)),
+    }[direction]
+    prepared = kernel.prepare(kind(w), direction)
+    function(kind(first), kind(w), *map(kind, others))
+    out = kind(np.zeros_like(expected))
+    monkeypatch.setattr("codegen._runtime.cuda.kernel.Reader", None)
+    for weight in (kind(w), prepared):
+        got = function(kind(first), weight, *map(kind, others))
+        assert np.array_equal(numbers(got), expected)
+        assert function(kind(first), weight, *map(kind, others), out=out) is out
+        assert np.array_equal(numbers(out), expected)
+    if kind is torch.from_numpy:
+        learned = torch.nn.Parameter(torch.from_numpy(w))
+        got = function(kind(first), learned, *map(kind, others))
+        assert np.array_equal(got.detach().numpy(), expected)
 
 
 # --- streams ---------------------------------------------------------------------------------
@@ -280,31 +306,34 @@ def test_arrays_of_the_host() -> None:
 # --- what is not there -----------------------------------------------------------------------
 
 
-def without(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+@pytest.fixture
+def unknown() -> Iterator[None]:
+    """Nothing is known of this machine's GPUs."""
+    for known in (driver.count, driver._pointer_attribute, DEVICES.at):
+        known.cache_clear()
+    yield
+    for known in (driver.count, driver._pointer_attribute, DEVICES.at):
+        known.cache_clear()
+
+
+@pytest.mark.usefixtures("unknown")
+def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def import_module(name: str) -> object:
-        if name.startswith(missing):
-            raise ModuleNotFoundError(f"No module named {name!r}")
-        return __import__("importlib").import_module(name)
+        raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr(extra, "import_module", import_module)
-    driver.count.cache_clear()
-    DEVICES.at.cache_clear()
-
-
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    without(monkeypatch, "cuda")
     x, w, b, _ = data()
     with pytest.raises(DeviceError, match=r'pip install "exactconv\[cuda\]"'):
         cuda_kernel(DEVICES)(*map(Interface, (x, w, b)))
 
 
+@pytest.mark.usefixtures("unknown")
 def test_without_a_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     def initialise(flags: int) -> object:
         raise RuntimeError('"cuda" can only be found via system search')
 
     stub = SimpleNamespace(cuInit=initialise)
     monkeypatch.setattr(driver, "imported", lambda name: stub)
-    driver.count.cache_clear()
     with pytest.raises(DeviceError, match="no CUDA driver: install NVIDIA's; its loader says: "):
         cuda_kernel(DEVICES)(*map(Interface, data()[:3]))
 
