@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from ..arrays import LayoutError
 from ..errors import DeviceError
 from .extra import imported
 
@@ -28,6 +30,24 @@ def version() -> str:
     count()
     number = value_of(imported("cuda.bindings.driver").cuDriverGetVersion())
     return f"{number // 1000}.{number % 1000 // 10}"
+
+
+def holding(address: int) -> int:
+    """The number of the device whose memory begins there; LayoutError where none does."""
+    ask, attribute = _pointer_attribute()
+    status, ordinal = ask(attribute, address)
+    if int(status):
+        raise LayoutError(f"{address:#x} is no address of a GPU's memory: {status.name}")
+    return int(ordinal)
+
+
+@cache
+def _pointer_attribute() -> tuple[Callable[[Any, int], tuple[Any, Any]], Any]:
+    """The driver's function that says where memory is, and its first argument."""
+    count()
+    driver = imported("cuda.bindings.driver")
+    attribute = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
+    return driver.cuPointerGetAttribute, attribute
 
 
 def value_of(result: tuple[Any, ...]) -> Any:

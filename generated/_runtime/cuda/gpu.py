@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from ..arrays import Array, LayoutError
+from ..arrays import Array
 from ..errors import DeviceError
-from . import nvrtc
+from . import driver, nvrtc
 from .device import LEGACY, Kernels, Memory
-from .driver import Current, count, value_of
-from .driver import version as driver_version
+from .driver import Current, value_of
 from .extra import imported
 from .program import Program
 
@@ -140,7 +139,7 @@ class CudaDevice:
         except Exception as error:  # its class is not public
             raise DeviceError(
                 f"{program.name} cannot be loaded on {self}: {error}; made by NVRTC "
-                f"{nvrtc.version()}: is the driver, for CUDA {driver_version()}, older?"
+                f"{nvrtc.version()}: is the driver, for CUDA {driver.version()}, older?"
             ) from None
         for name, size in shared.items():
             if size > STATIC_SHARED:
@@ -179,20 +178,14 @@ class CudaDevices:
     @cache
     def at(ordinal: int) -> CudaDevice:
         """The device of a number; DeviceError where there is none, or one that is too old."""
-        number = count()
+        number = driver.count()
         if not 0 <= ordinal < number:
             raise DeviceError(f"device {ordinal}: allowed is one of {number} GPUs, from 0")
         return CudaDevice(ordinal)
 
     def holding(self, address: int) -> int:
         """The number of the device whose memory begins there; LayoutError where none does."""
-        count()
-        driver = imported("cuda.bindings.driver")
-        attribute = driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
-        status, ordinal = driver.cuPointerGetAttribute(attribute, address)
-        if int(status):
-            raise LayoutError(f"{address:#x} is no address of a GPU's memory: {status.name}")
-        return int(ordinal)
+        return driver.holding(address)
 
 
 DEVICES = CudaDevices()

@@ -3,19 +3,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..arrays import LayoutError
-from ..specialised import Specialised, Taken
+from ..specialised import WEIGHTED, Specialised, Taken
 from ..weighted import Prepared
-from .arrays import ANYWHERE, DeviceArray, check_output, view
-from .device import LEGACY, Device, Devices
+from .arrays import ANYWHERE, ITEMSIZE, DeviceArray, check_output
+from .device import Device, Devices
 from .functions import Load
 from .gpu import DEVICES
 from .launch import DeviceFunction, PreparedOnDevice
 from .memory import room_beside
-from .streams import handle_of, used_on
+from .reader import Reader
+from .shortcut import Shortcut, kind_of
 
 CONTRACT = {"grad_output": "y"}  # what programs call an argument
 
@@ -43,6 +44,10 @@ class CudaKernel(Specialised):
     load: Load
     devices: Devices = DEVICES
     dtypes: tuple[str, ...] = ("float32",)
+    # by direction and type of the first argument, once a function is loaded
+    _shortcuts: dict[tuple[str, type], Shortcut] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __call__(
         self, x: Any, weight: Any = None, bias: Any = None, out: Any = None, *, stream: Any = None
@@ -54,14 +59,24 @@ class CudaKernel(Specialised):
         self, x: Any, weight: Any = None, bias: Any = None, out: Any = None, *, stream: Any = None
     ) -> Any:
         """The operator: x (batch, *input_shape) -> (batch, *output_shape)."""
-        read = _Reader(self.devices, stream)
+        shortcut = self._shortcuts.get(("forward", type(x)))
+        if shortcut and stream is None:
+            result = shortcut(x, weight, bias, out)
+            if result is not None:
+                return result
+        read = Reader(self.devices, stream)
         return self._run(read, self._of_forward(read, x, weight, bias), x, out)
 
     def input_gradient(
         self, grad_output: Any, weight: Any = None, out: Any = None, *, stream: Any = None
     ) -> Any:
         """grad_output (batch, *output_shape) -> (batch, *input_shape)."""
-        read = _Reader(self.devices, stream)
+        shortcut = self._shortcuts.get(("input_gradient", type(grad_output)))
+        if shortcut and stream is None:
+            result = shortcut(grad_output, weight, None, out)
+            if result is not None:
+                return result
+        read = Reader(self.devices, stream)
         taken = self._of_input_gradient(read, grad_output, weight)
         return self._run(read, taken, grad_output, out)
 
@@ -69,12 +84,12 @@ class CudaKernel(Specialised):
         self, x: Any, grad_output: Any, out: Any = None, *, stream: Any = None
     ) -> Any:
         """x and grad_output of one batch -> weight_shape, summed over the batch."""
-        read = _Reader(self.devices, stream)
+        read = Reader(self.devices, stream)
         return self._run(read, self._of_weight_gradient(read, x, grad_output), x, out)
 
     def bias_gradient(self, grad_output: Any, out: Any = None, *, stream: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (out channels,): the sum over all else."""
-        read = _Reader(self.devices, stream)
+        read = Reader(self.devices, stream)
         return self._run(read, self._of_bias_gradient(read, grad_output), grad_output, out)
 
     def prepare(
@@ -84,7 +99,7 @@ class CudaKernel(Specialised):
 
         It saves folding, packing or transforming the same weight in every call.
         """
-        read = _Reader(self.devices, stream)
+        read = Reader(self.devices, stream)
         array = self._to_prepare(read, weight, direction)
         device = self._device([("weight", array)])
         with device.current():
@@ -93,7 +108,7 @@ class CudaKernel(Specialised):
             room = room_beside(weight, device, on, array.stream)
             return function.prepare(array.address, array.nbytes, on, room)
 
-    def _run(self, read: _Reader, taken: Taken[DeviceArray], first: Any, out: Any) -> Any:
+    def _run(self, read: Reader, taken: Taken[DeviceArray], first: Any, out: Any) -> Any:
         """Check what is left to check, make room for the result and enqueue the function."""
         arrays = [(n, each) for n, each in taken.inputs.items() if isinstance(each, DeviceArray)]
         device = self._device(arrays)
@@ -118,7 +133,23 @@ class CudaKernel(Specialised):
             addresses |= {CONTRACT.get(name, name): each.address for name, each in arrays}
             addresses[function.arguments[-1]] = address
             function(start.shape[0], addresses, on, room, prepared)
+        self._learn(function, first, start)
         return result
+
+    def _learn(self, function: DeviceFunction, first: Any, seen: DeviceArray) -> None:
+        """Make the next calls of a function short, for the kind, dtype and device of the last."""
+        direction = function.direction
+        known = self._shortcuts.get((direction, type(first)))
+        if direction not in WEIGHTED or (known is not None and known.function is function):
+            return
+        if (found := kind_of(first, seen.dtype, function, self.devices.holding)) is not None:
+            kind, types = found
+            ends, bias = (self.input_shape, self.output_shape), self.bias_shape
+            if direction == "input_gradient":
+                ends, bias = ends[::-1], None
+            shapes = ends[0], self.weight_shape, bias, ends[1]
+            made = Shortcut(function, kind, types, *shapes, ITEMSIZE[seen.dtype])
+            self._shortcuts.update(dict.fromkeys([(direction, each) for each in types], made))
 
     def _device(self, arrays: list[tuple[str, DeviceArray]]) -> Device:
         """The device of all arrays, which have one dtype of the kernel's."""
@@ -143,40 +174,6 @@ class CudaKernel(Specialised):
         if not isinstance(weight, PreparedOnDevice) or weight.function is not function:
             raise LayoutError(f"weight was not prepared for {function.direction} of {self.name}")
         return weight
-
-
-class _Reader:
-    """Views of the arguments of one call, and the stream that it runs on: the first array's."""
-
-    __slots__ = ("devices", "stream")
-
-    def __init__(self, devices: Devices, stream: Any) -> None:
-        self.devices = devices
-        self.stream = None if stream is None else handle_of(stream)
-
-    def __call__(self, name: str, value: Any) -> DeviceArray:
-        seen = view(name, value, self.devices, self.stream)
-        if self.stream is None:
-            self.stream = LEGACY if seen.stream is None else seen.stream
-        return seen
-
-    def ready(
-        self, device: Device, used: list[DeviceArray], prepared: PreparedOnDevice | None = None
-    ) -> int:
-        """The stream, which now waits for those on which what is ``used`` becomes ready."""
-        stream = LEGACY if self.stream is None else self.stream
-        others: dict[int | None, None] = {}
-        for each in used:
-            if each.stream != stream:
-                others[each.stream] = None
-                used_on(each.owner, stream)
-        if prepared is not None and prepared.stream != stream:
-            others[prepared.stream] = None
-            used_on(getattr(prepared.memory, "tensor", None), stream)
-        for other in others:
-            if other is not None:
-                device.wait(stream, other)
-        return stream
 
 
 def _elsewhere(name: str, array: DeviceArray, device: Device) -> LayoutError:

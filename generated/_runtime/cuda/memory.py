@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,23 +64,19 @@ class TensorRoom:
 
     def result(self, shape: Shape, dtype: str) -> tuple[Any, int]:
         """A tensor of the dtype of the first one."""
-        with self._on_stream():
-            made = self.first.new_empty(shape)
+        made = self._new(shape, self.first.dtype)
         return made, made.data_ptr()
 
     def __call__(self, size: int) -> Memory:
-        with self._on_stream():
-            made = self.first.new_empty((size,), dtype=torch_of().uint8)
+        made = self._new((size,), torch_of().uint8)
         return TensorMemory(made, made.data_ptr())
 
-    def _on_stream(self) -> AbstractContextManager[Any]:
+    def _new(self, shape: Shape, dtype: Any) -> Any:
         if self.stream is None:
-            return nullcontext()
+            return self.first.new_empty(shape, dtype=dtype)
         cuda = torch_of().cuda
-        made: AbstractContextManager[Any] = cuda.stream(
-            stream_of(cuda, self.stream, self.first.device)
-        )
-        return made
+        with cuda.stream(stream_of(cuda, self.stream, self.first.device)):
+            return self.first.new_empty(shape, dtype=dtype)
 
 
 def room_beside(first: Any, device: Device, stream: int, current: int | None) -> Room:
