@@ -69,17 +69,25 @@ class Kernel:
 
     @cached_property
     def loops(self) -> tuple[tuple[Instruction, ...], ...]:
-        """What each innermost loop repeats: from the target of a backward branch up to it."""
+        """What each loop repeats itself, without the loops inside it.
+
+        A loop goes from the target of a backward branch up to the last such branch.
+        """
         ends: dict[int, int] = {}
         for place, instruction in enumerate(self.code):
             target = instruction.target
             if target is not None and target < place:  # itself: what follows the last EXIT
                 ends[target] = max(place, ends.get(target, 0))
-        return tuple(self.code[a : b + 1] for a, b in ends.items() if not _holds(a, b, ends))
+        own: dict[int, list[Instruction]] = {first: [] for first in ends}
+        for place, instruction in enumerate(self.code):
+            around = [first for first, last in ends.items() if first <= place <= last]
+            if around:
+                own[min(around, key=lambda first: ends[first] - first)].append(instruction)
+        return tuple(map(tuple, own.values()))
 
     @cached_property
     def hot(self) -> tuple[Instruction, ...]:
-        """The innermost loop with most sums; empty where there is none with any."""
+        """The loop with most sums of its own; empty where there is none with any."""
         best = max(self.loops, key=lambda loop: count(loop, SUMS), default=())
         return best if count(best, SUMS) else ()
 
@@ -120,8 +128,3 @@ def _kernel(function: Mapping[str, Any]) -> Kernel:
         for each in function["sass-instructions"]
     )
     return Kernel(function["function-name"], tuple(read))
-
-
-def _holds(first: int, last: int, ends: Mapping[int, int]) -> bool:
-    """Whether a loop has another one within."""
-    return any((a, b) != (first, last) and first <= a and b <= last for a, b in ends.items())

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from benchmarks.layers import KNOWN, OTHERS
 from codegen._runtime.cuda.program import Program
 from codegen.cuda.device import device_of
+from codegen.cuda.schedule import Gathered, Schedule, plan
+from codegen.cuda.tensor import Tensor
+from codegen.lower import lower
 from codegen.targets.cuda.text import emit_cuda
 from derive import Operator
 from derive.catalogue import read_catalogue
 from tests.cuda.compiled import Compiled, by_nvrtc, needs_nvcc, needs_nvrtc, whole_by_nvcc
 from tests.cuda.operators import random_operator
+from tests.cuda.sass import MATRIX, SUMS, Kernel, count, kernels, needs_disassembler
 
 CAPABILITIES = (75, 80, 90)
-DTYPES = ("float32", "float64", "float16", "bfloat16")
+HALVES = ("float16", "bfloat16")
+DTYPES = ("float32", "float64", *HALVES)
 CATALOGUE = {
     entry.name: entry.op for entry in read_catalogue(Path(__file__).parents[2] / "operators.toml")
 }
@@ -30,6 +38,27 @@ CHUNKS = [
 chunks = pytest.mark.parametrize(
     ("turn", "ops"), list(enumerate(CHUNKS)), ids=[next(iter(ops)) for ops in CHUNKS]
 )
+HOT = (
+    "3x3: 64 to 64 @ 56",
+    "3x3: 256 to 256 @ 14",
+    "7x7 s2: 3 to 64 @ 224",
+    "3x3 s2: 128 to 128 @ 56",
+    "1x1: 256 to 64 @ 56",
+    "3x3 d2: 64 to 64 @ 56",
+    "transposed k4 s2: 128 to 64 @ 32",
+    "transposed k4 s2: 64 to 3 @ 64",
+    "transposed 1-D k16 s8: 512 to 256 @ 128",
+    "nearest x2, 3x3: 64 to 64 @ 64",
+    "bilinear x2, 3x3: 64 to 64 @ 64",
+    "3-D 3x3x3: 16 to 16 @ 32",
+)
+LAYERS = {case.name: case.op for case in (*KNOWN, *OTHERS)}
+
+
+def dtypes(i: int) -> dict[int, str]:
+    """In what an operator is computed on each device: in time each kind of operator in each."""
+    shift = i + i // len(DTYPES)
+    return {cap: DTYPES[(shift + j) % len(DTYPES)] for j, cap in enumerate(CAPABILITIES)}
 
 
 def launched(program: Program) -> set[str]:
@@ -59,9 +88,8 @@ def emitted(op: Operator, name: str, dtype: str, capability: int) -> Program:
 @chunks
 def test_nvrtc_compiles(turn: int, ops: dict[str, Operator]) -> None:
     """For all devices: for one by the whole optimiser, and with a look at what is used."""
-    for i, (name, op) in enumerate(ops.items(), turn):
-        for j, capability in enumerate(CAPABILITIES):
-            dtype = DTYPES[(i + j) % len(DTYPES)]
+    for i, (name, op) in enumerate(ops.items(), TOGETHER * turn):
+        for j, (capability, dtype) in enumerate(dtypes(i).items()):
             if j == i % len(CAPABILITIES):
                 compiled(op, name, dtype, capability)
             else:
@@ -82,3 +110,47 @@ def test_nvcc_compiles(turn: int, ops: dict[str, Operator]) -> None:
 def _together(texts: Iterable[tuple[str, str]]) -> str:
     spaces = [f"namespace of_{name} {{\n{text}\n}}\n" for name, text in texts]
     return "#include <cuda_runtime.h>\n" + "".join(spaces)
+
+
+def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
+    found: dict[type, set[tuple[str, int]]] = {kind: set() for kind in get_args(Schedule)}
+    for i, op in enumerate(RANDOM.values()):
+        if op.learned:
+            form = lower(op.form).form
+            for capability, dtype in dtypes(i).items():
+                made = plan(form, device_of(capability), dtype)
+                for each in (made.forward, made.input_gradient, made.weight_gradient):
+                    found[type(each)].add((dtype, capability))
+    everywhere = set(product(DTYPES, CAPABILITIES))
+    for kind, seen in found.items():
+        assert seen == (set(product(HALVES, (80, 90))) if kind is Tensor else everywhere), kind
+
+
+@needs_nvrtc
+@needs_disassembler
+@pytest.mark.parametrize("capability", [80, 90])
+@pytest.mark.parametrize("name", HOT)
+def test_hot_kernels(name: str, capability: int) -> None:
+    op = LAYERS[name]
+    for dtype in ("float32", HALVES[HOT.index(name) % 2]):
+        program, found = compiled(op, "hot", dtype, capability)
+        made = plan(lower(op.form).form, device_of(capability), dtype)
+        machine = kernels(found.cubin)
+        for direction in ("forward", "input_gradient"):
+            own = [machine[step.kernel] for step in program.functions[direction].steps]
+            schedule = getattr(made, direction)
+            LOOKS[type(schedule)](max(own, key=lambda kernel: count(kernel.hot, SUMS)))
+
+
+def _on_tensor_cores(kernel: Kernel) -> None:
+    assert count(kernel.hot, ["HMMA"]) >= LEAST_HMMA
+    assert count(kernel.hot, ["FFMA", "LDL", "STL"]) == 0
+    assert count(kernel.hot, ["LDS"], "128") > 0
+
+
+def _by_tables(kernel: Kernel) -> None:
+    assert count(kernel.code, MATRIX) == 0
+
+
+LEAST_HMMA = 16
+LOOKS = {Tensor: _on_tensor_cores, Gathered: _by_tables}
