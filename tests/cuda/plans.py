@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from codegen.cuda.device import Device
-from codegen.cuda.schedule import CudaPlan, Gathered, plan
-from codegen.lower import lower
-from derive import Operator
+from codegen.cuda.schedule import CudaPlan, Gathered, Schedule, plan
+from codegen.cuda.tensor_tiles import tensor_of
+from codegen.cuda.windows import window_of
+from derive.core.form import TrilinearForm
+
+DEVICE = Device()
+SETS = (1, 8, 64)  # samples that a tile is chosen for: another tile each
 
 
-def by_tables(op: Operator, device: Device, dtype: str) -> CudaPlan:
+def by_tables(form: TrilinearForm, dtype: str) -> CudaPlan:
     return CudaPlan(Gathered(), Gathered(), Gathered())
 
 
-def by_rule(op: Operator, device: Device, dtype: str) -> CudaPlan:
-    return plan(lower(op.form).form, device, dtype)
+def by_rule(form: TrilinearForm, dtype: str) -> CudaPlan:
+    return plan(form, DEVICE, dtype)
 
 
-PLANS = {"tables": by_tables, "rule": by_rule}
+def by_tensor_cores(form: TrilinearForm, dtype: str) -> CudaPlan:
+    """Wherever every axis has windows, whatever the channels."""
+
+    def of(form: TrilinearForm) -> Schedule:
+        windows = [window_of(axis) for axis in form.axes]
+        if not all(w.count and len(w.phases) == w.step for w in windows):
+            return Gathered()
+        found = tensor_of(form, DEVICE, SETS[sum(form.input_shape) % 3])
+        return Gathered() if found is None else found[1]
+
+    return CudaPlan(of(form), of(form.adjoint), Gathered())
+
+
+PLANS = {"tables": by_tables, "rule": by_rule, "tensor cores": by_tensor_cores}
