@@ -119,6 +119,11 @@ def greedy() -> object:
     return kernel(replace(PROGRAM, functions={"forward": Function((step,))}))(Interface(X))
 
 
+def described() -> object:
+    device = DEVICES.at(1)
+    return str(device), device.capability, device.multiprocessors
+
+
 def away() -> object:
     return DEVICES.at(3)
 
@@ -130,6 +135,7 @@ CASES: dict[str, tuple[Callable[[], object], dict[str, Any]]] = {
     "context": (context, {}),
     "copies": (copies, {}),
     "second device": (another, {"FAKE_ORDINAL": 1}),
+    "described": (described, {"FAKE_CAPABILITY": 120}),
     "version": (version, {"FAKE_VERSION": 12040}),
     "no GPU": (count, {"FAKE_FAILS": "cuInit", "FAKE_STATUS": 100}),
     "no such GPU": (away, {}),

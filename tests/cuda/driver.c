@@ -52,7 +52,7 @@ static Status cuDeviceGetAttribute(int *value, int kind, int device)
 {
     int capability = number("FAKE_CAPABILITY", 80);
     (void)device;
-    *value = kind == 75 ? capability / 10 : kind == 76 ? capability % 10 : kind == 97 ? 166912 : 1;
+    *value = kind == 75 ? capability / 10 : kind == 76 ? capability % 10 : kind == 97 ? 166912 : kind == 16 ? 108 : 1;
     return 0;
 }
 static Status cuDevicePrimaryCtxRetain(void **context, int device)

@@ -50,6 +50,8 @@ class FakeDevice:
     held: list[FakeMemory] = field(default_factory=list)
     entered: int = 0
     broken: str = ""  # the kernel that fails
+    capability: int = 80
+    multiprocessors: int = 4
 
     def load(
         self, program: Program, check: Callable[[Kernels], None] | None = None

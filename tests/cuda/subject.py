@@ -19,7 +19,7 @@ X, Y, WEIGHT = (2, 5), (3, 5), (3, 2, 3)
 BYTES = 4 * 18  # of a weight
 
 
-def program(dtype: str = "float32") -> Program:
+def program(dtype: str = "float32", device: object = None) -> Program:
     """Its weight is prepared in two steps, and the border reads the weight as it is."""
     prepare = (
         Step("k_fold", ("weight", "folded"), 32, 1, 0),

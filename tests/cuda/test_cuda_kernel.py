@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,7 @@ from codegen import Kernel, LayoutError
 from codegen._runtime.arrays import Array
 from codegen._runtime.cuda import DeviceArray, driver, extra
 from codegen._runtime.cuda.gpu import DEVICES
+from codegen._runtime.cuda.shortcut import Tensors
 from codegen._runtime.errors import DeviceError
 from tests.cuda.fake import FakeDevices, Interface, at
 from tests.cuda.subject import WEIGHT, X, Y, cuda_kernel, data, fake_device, numpy_kernel
@@ -82,6 +84,7 @@ def test_into_out(kind: Kind) -> None:
         assert kernel(kind(x), kind(w), kind(b), out) is out
         assert np.array_equal(numbers(out), reference(x, w, b))
         shared = np.full((4, *Y), 9, "f4")
+        kernel.input_gradient(kind(shared), kind(w))
         with pytest.raises(LayoutError, match="out shares memory with an input"):
             kernel.input_gradient(
                 kind(shared), kind(w), kind(shared.reshape(-1)[:40].reshape(4, *X))
@@ -126,7 +129,11 @@ def test_prepared_weights(kind: Kind) -> None:
 def test_prepared_weights_of_others() -> None:
     x, w, b, g = data()
     kernel, reference = cuda_kernel(), numpy_kernel()
-    prepared = kernel.prepare(Interface(w))
+    prepared, others = kernel.prepare(Interface(w)), cuda_kernel().prepare(Interface(w))
+    kernel(Interface(x), prepared, Interface(b))
+    kernel.input_gradient(Interface(g), Interface(w))
+    with pytest.raises(LayoutError, match="weight was not prepared for forward of k"):
+        kernel(Interface(x), others, Interface(b))
     with pytest.raises(LayoutError, match="weight was not prepared for input_gradient of k"):
         kernel.input_gradient(Interface(g), prepared)
     with pytest.raises(LayoutError, match="weight was not prepared for forward of k"):
@@ -211,9 +218,74 @@ def test_a_prepared_weight_is_waited_for() -> None:
     x, w, b, _ = data()
     kernel = cuda_kernel(made := devices())
     prepared = kernel.prepare(Interface(w), stream=6)
-    made.at(0).calls.clear()
-    kernel(Interface(x), prepared, Interface(b))
-    assert made.at(0).calls[0] == ("wait", 1, 6)
+    for _ in range(2):
+        made.at(0).calls.clear()
+        kernel(Interface(x), prepared, Interface(b))
+        assert made.at(0).calls[0] == ("wait", 1, 6)
+
+
+class Claimed(torch.Tensor):
+    """A tensor of the host that says it is on a GPU."""
+
+    is_cuda = True
+
+    def record_stream(self, stream: object) -> None:
+        said.append(("used on", stream))
+
+
+said: list[tuple[Any, ...]] = []
+
+
+@pytest.fixture
+def torch_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch's streams: 40 is the current one; what is asked of them is said."""
+
+    @contextmanager
+    def entered(stream: object) -> Iterator[None]:
+        said.append(("entered", stream))
+        yield
+
+    said.clear()
+    monkeypatch.setattr(torch.cuda, "stream", entered)
+    monkeypatch.setattr(torch.cuda, "ExternalStream", lambda handle, device: (handle, device.type))
+    monkeypatch.setattr(torch.cuda, "default_stream", lambda device: (0, device.type))
+    current = SimpleNamespace(cuda_stream=40)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: current)
+
+
+@pytest.mark.usefixtures("torch_streams")
+def test_the_current_stream_of_torch() -> None:
+    x, w, b, _ = data()
+    kernel = cuda_kernel(made := devices())
+    result = kernel(*(torch.from_numpy(each).as_subclass(Claimed) for each in (x, w, b)))
+    assert np.array_equal(result.numpy(), numpy_kernel()(x, w, b))
+    assert {call[5] for call in made.at(0).calls if call[0] == "launch"} == {40}
+    assert said == []
+    device = SimpleNamespace(type="cuda")
+    assert Tensors(device, torch.float32).start(result) == ((4, *Y), 40)
+
+
+@pytest.mark.usefixtures("torch_streams")
+@pytest.mark.parametrize(("stream", "torchs"), [(5, (5, "cpu")), (0, (0, "cpu"))])
+def test_torch_makes_room_on_the_stream_of_the_call(stream: int, torchs: tuple[int, str]) -> None:
+    """Its result and rooms belong to that stream; inputs are not given to others meanwhile."""
+    x, w, b, _ = data()
+    kernel = cuda_kernel(made := devices())
+    given = [torch.from_numpy(each).as_subclass(Claimed) for each in (x, w, b)]
+    kernel(*given, stream=stream)
+    assert said == [("used on", torchs)] * 3 + [("entered", torchs)] * 2
+    assert made.at(0).calls[1] == ("wait", stream or 1, 40)
+
+
+@pytest.mark.usefixtures("torch_streams")
+def test_a_tensor_beside_a_stranger_is_waited_for() -> None:
+    x, w, b, _ = data()
+    kernel = cuda_kernel(made := devices())
+    weight = torch.from_numpy(w).as_subclass(Claimed)
+    result = kernel(Interface(x, stream=7), weight, Interface(b, stream=7))
+    assert isinstance(result, DeviceArray)
+    assert made.at(0).calls[1] == ("wait", 7, 40)
+    assert said == [("used on", (7, "cpu"))]
 
 
 # --- devices ---------------------------------------------------------------------------------
@@ -289,6 +361,21 @@ def test_arguments_that_are_missing_or_too_many(kind: Kind) -> None:
             plain.weight_gradient(kind(x), kind(g))
         with pytest.raises(LayoutError, match=r"grad_output has shape \(3, 3, 5\); .* of x: 4"):
             kernel.weight_gradient(kind(x), kind(g[:3]))
+        kernel(kind(x), kind(w), kind(b))
+    unbiased = replace(kernel, bias_shape=None)
+    for _ in range(2):
+        unbiased(kind(x), kind(w))
+        with pytest.raises(LayoutError, match=r"bias is .*; allowed is None"):
+            unbiased(kind(x), kind(w), kind(b))
+
+
+@KINDS
+def test_all_arrays_have_the_dtype_of_the_first(kind: Kind) -> None:
+    x, w, b, _ = data()
+    kernel = cuda_kernel(dtypes=("float32", "float64"))
+    for _ in range(2):
+        with pytest.raises(LayoutError, match="weight has dtype float64; allowed is float32"):
+            kernel(kind(x), kind(w.astype("f8")), kind(b))
         kernel(kind(x), kind(w), kind(b))
 
 

@@ -91,6 +91,10 @@ def test_the_device_of_the_array(seen: Seen) -> None:
     assert seen["second device"]["log"][-2].endswith(" 1 5 1")  # stream, batch, device
 
 
+def test_what_a_device_is(seen: Seen) -> None:
+    assert seen["described"]["result"] == ["device 1, Fake 1", 120, 108]
+
+
 def test_the_version_of_the_driver(seen: Seen) -> None:
     assert seen["version"]["result"] == "12.4"
 

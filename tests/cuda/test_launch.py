@@ -10,7 +10,8 @@ import pytest
 
 from codegen._runtime import WrongKernelError
 from codegen._runtime.arrays import Raw
-from codegen._runtime.cuda import Function, Room, Step, cuda_functions
+from codegen._runtime.cuda import Function, Program, Room, Step, cuda_functions
+from codegen._runtime.cuda.device import Device
 from codegen._runtime.cuda.functions import on_host
 from codegen._runtime.cuda.launch import DeviceFunction
 from codegen._runtime.errors import DeviceError
@@ -145,6 +146,20 @@ def test_a_weight_that_needs_no_preparing_is_kept_as_it_was() -> None:
     assert np.array_equal(at(prepared.places["weight"], WEIGHT), w)
     assert isinstance(prepared.memory, FakeMemory)
     assert prepared.memory.size == -(-BYTES // 256) * 256
+
+
+def test_a_program_may_be_made_for_the_device() -> None:
+    asked: list[tuple[str, int, int]] = []
+
+    def made(dtype: str, device: Device) -> Program:
+        asked.append((dtype, device.capability, device.multiprocessors))
+        return program(dtype)
+
+    load = cuda_functions(made)
+    old = replace(fake_device(1), capability=75, multiprocessors=40)
+    for device in (fake_device(), old, old):
+        load("float64", device)
+    assert asked == [("float64", 80, 4), ("float64", 75, 40)]
 
 
 # --- acceptance ------------------------------------------------------------------------------
