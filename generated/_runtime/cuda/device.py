@@ -37,6 +37,14 @@ class Device(Protocol):
     def ordinal(self) -> int:
         """Its number, as torch and the driver count."""
 
+    @property
+    def capability(self) -> int:
+        """Its compute capability, 86 for 8.6."""
+
+    @property
+    def multiprocessors(self) -> int:
+        """How many it has."""
+
     def load(self, program: Program, check: Callable[[Kernels], None] | None = None) -> Kernels:
         """The kernels of a program, compiled at first use; ``check`` raises before they are kept.
 

@@ -22,19 +22,20 @@ Test = Callable[[Mapping[str, Raw], str], list[str]]
 
 
 def cuda_functions(
-    program_of: Callable[[str], Program] | Mapping[str, Program], *, test: Test | None = None
+    programs: Mapping[str, Program] | Callable[[str, Device], Program], *, test: Test | None = None
 ) -> Load:
     """(dtype, device) -> the functions of a kernel, compiled for the device at first use.
 
-    ``program_of`` gives the program of a dtype. ``test`` gets functions of NumPy arrays, inputs
-    and then the output, and the dtype; it names those that are wrong, before a cubin is kept. In
-    float16 and bfloat16 the arrays may be of any float type: they are rounded on their way.
+    ``programs`` are those of each dtype, or a function that makes one for a dtype and a device.
+    ``test`` gets functions of NumPy arrays, inputs and then the output, and the dtype; it names
+    those that are wrong, before a cubin is kept. In float16 and bfloat16 the arrays may be of any
+    float type: they are rounded on their way.
     """
-    given = program_of.__getitem__ if isinstance(program_of, Mapping) else program_of
 
     @cache
     def load(dtype: str, device: Device) -> Mapping[str, DeviceFunction]:
-        program, slow = given(dtype), os.environ.get(CHECK) == "1"
+        slow = os.environ.get(CHECK) == "1"
+        program = programs[dtype] if isinstance(programs, Mapping) else programs(dtype, device)
 
         def functions(kernels: Kernels) -> Mapping[str, DeviceFunction]:
             return {

@@ -31,6 +31,7 @@ class CudaDevice:
         major = self._attribute(kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
         minor = self._attribute(kinds.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)
         self.capability = 10 * major + minor
+        self.multiprocessors = self._attribute(kinds.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT)
         if self.capability < OLDEST:
             raise DeviceError(
                 f"{self}: compute capability {major}.{minor}; allowed is 7.5 (Turing) and later"
