@@ -61,9 +61,11 @@ class _Launch(ctypes.Structure):
     )
 
 
-def on_device(array: Array) -> Array:
-    """A copy that begins where device memory may, with nobody's bytes around it."""
-    placed = unwritten(array.nbytes).view(array.dtype).reshape(array.shape)
+def on_device(array: Array, shift: int = 0) -> Array:
+    """A copy so many numbers behind where device memory begins, nobody's bytes around it."""
+    skipped = shift * array.itemsize
+    placed: Array = unwritten(skipped + array.nbytes)[skipped:].view(array.dtype)
+    placed = placed.reshape(array.shape)
     placed[...] = array
     return placed
 
@@ -126,11 +128,15 @@ class Emulated:
         batch: int,
         seed: int = 0,
         most: int = MOST_BLOCKS,
+        shift: int = 0,
     ) -> None:
-        """The arrays of ``ARGUMENTS[direction]``, None for those it has not; writes the last."""
+        """The arrays of ``ARGUMENTS[direction]``, None for those it has not; writes the last.
+
+        They begin ``shift`` numbers behind where memory does: callers hand in slices, too.
+        """
         function = self.program.functions[direction]
         places: dict[str, Array | None] = {
-            name: None if array is None else on_device(array)
+            name: None if array is None else on_device(array, shift)
             for name, array in zip(ARGUMENTS[direction], arrays, strict=True)
         }
         places |= {name: unwritten(room.size(batch)) for name, room in function.rooms.items()}

@@ -77,7 +77,13 @@ class Trial:
         return not mistrusted(self.expected["forward"])
 
     def run(
-        self, emulated: Emulated, direction: str, *, seed: int = 0, most: int = MOST_BLOCKS
+        self,
+        emulated: Emulated,
+        direction: str,
+        *,
+        seed: int = 0,
+        most: int = MOST_BLOCKS,
+        shift: int = 0,
     ) -> Array:
         """What the program stores, in an array that nobody had written to."""
         dtype, sample = emulated.program.dtype, self.sample
@@ -85,7 +91,8 @@ class Trial:
         inputs = [given[name] for name in ARGUMENTS[direction][:-1]]
         arrays = [None if each is None else stored(each, dtype) for each in inputs]
         result = stored(np.full(self.expected[direction].shape, np.nan), dtype)
-        emulated(direction, *arrays, result, seed=seed, most=most, batch=len(sample.x))
+        batch = len(sample.x)
+        emulated(direction, *arrays, result, batch=batch, seed=seed, most=most, shift=shift)
         return result
 
     def wrong(self, direction: str, result: Array, dtype: str) -> bool:
@@ -100,16 +107,18 @@ class Trial:
         return not bool(np.all(off <= bound + np.spacing(np.abs(expected))))
 
     def failures(self, emulated: Emulated, seed: int) -> Iterator[str]:
-        """The functions that are wrong, or whose bits depend on the grid or on the order."""
+        """The functions that are wrong, or whose bits depend on the grid, the order of the threads
+        or where arrays begin.
+        """
         dtype = emulated.program.dtype
         for direction in directions(self.op):
             try:
                 result = self.run(emulated, direction, seed=seed)
-                again = self.run(emulated, direction, seed=seed + 1, most=3)
+                again = self.run(emulated, direction, seed=seed + 1, most=3, shift=1)
             except EmulationError as error:
                 yield f"{direction}: {error}"
                 continue
             if self.wrong(direction, result, dtype):
                 yield f"{direction}: not exact"
             if result.tobytes() != again.tobytes():
-                yield f"{direction}: other bits with another grid or order"
+                yield f"{direction}: other bits with another grid, order or place"
