@@ -33,7 +33,7 @@ struct Launch {
     long long batch;
     void *pointers[8];
     Given arrays[16];
-    unsigned grid, threads, shared, watched;
+    unsigned grid, threads, shared, watched, seconds;
     unsigned long long seed;
 };
 }
@@ -81,6 +81,7 @@ int current, finished;
 unsigned steps;
 std::uint64_t epoch, launch_began, block_began, random_state;
 char failure[400];
+volatile int too_late;
 
 unsigned random_below(unsigned limit) {  // splitmix64
     std::uint64_t z = random_state += 0x9e3779b97f4a7c15ull;
@@ -159,6 +160,7 @@ void access_shared(const unsigned char *at, std::size_t bytes, bool write) {
 bool is_shared(const unsigned char *at) { return at >= shared && at < shared + MOST_SHARED; }
 
 void access(void *pointer, std::size_t bytes, bool write, bool aligned = true) {
+    if (too_late) fail("does not end");
     auto *at = static_cast<unsigned char *>(pointer);
     unsigned char *stack = all_stacks + current * STACK_BYTES;
     if (at >= stack && at < stack + STACK_BYTES) return;

@@ -57,6 +57,7 @@ class _Launch(ctypes.Structure):
         ("threads", ctypes.c_uint),
         ("shared", ctypes.c_uint),
         ("watched", ctypes.c_uint),
+        ("seconds", ctypes.c_uint),
         ("seed", ctypes.c_ulonglong),
     )
 
@@ -85,6 +86,7 @@ class Emulation:
 
     library: ctypes.CDLL
     watched: bool = True
+    seconds: int = 60  # of the processor, for a launch
 
     def launch(
         self,
@@ -101,7 +103,7 @@ class Emulation:
             return
         kernel = ctypes.cast(self.library[step.kernel], ctypes.c_void_p)
         given = _Launch(kernel, batch, grid=grid, threads=step.threads, shared=step.shared)
-        given.seed, given.watched = seed, self.watched
+        given.seed, given.watched, given.seconds = seed, self.watched, self.seconds
         for i, array in enumerate(arrays):
             if array is not None:
                 given.pointers[i] = array.ctypes.data

@@ -1,5 +1,7 @@
 // Runs a kernel: its blocks one after the other, in random order.
 #define EMULATOR
+#include <sys/time.h>
+
 #include <csignal>
 
 #include "instructions.h"
@@ -13,10 +15,19 @@ void on_signal(int signal) {
                "an overflow, a shift or a division by zero");
 }
 
-constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE};
+void on_time(int) { too_late = 1; }
+
+void allow(unsigned seconds) {
+    itimerval limit{};
+    limit.it_value.tv_sec = seconds;
+    setitimer(ITIMER_VIRTUAL, &limit, nullptr);
+}
+
+constexpr int SIGNALS[] = {SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGVTALRM};
+constexpr int COUNT = sizeof SIGNALS / sizeof *SIGNALS;
 
 class Signals {  // while a launch runs, a crash is a failure of it
-    struct sigaction before[5];
+    struct sigaction before[COUNT];
     stack_t stack_before;
 
   public:
@@ -27,12 +38,17 @@ class Signals {  // while a launch runs, a crash is a failure of it
         own.ss_size = sizeof stack;
         sigaltstack(&own, &stack_before);
         struct sigaction action {};
-        action.sa_handler = on_signal;
-        action.sa_flags = SA_ONSTACK | SA_NODEFER;
-        for (int i = 0; i < 5; ++i) sigaction(SIGNALS[i], &action, &before[i]);
+        action.sa_flags = SA_ONSTACK | SA_NODEFER | SA_RESTART;
+        for (int i = 0; i < COUNT; ++i) {
+            action.sa_handler = SIGNALS[i] == SIGVTALRM ? on_time : on_signal;
+            sigaction(SIGNALS[i], &action, &before[i]);
+        }
+        too_late = 0;
+        allow(launch.seconds);
     }
     ~Signals() {
-        for (int i = 0; i < 5; ++i) sigaction(SIGNALS[i], &before[i], nullptr);
+        allow(0);
+        for (int i = 0; i < COUNT; ++i) sigaction(SIGNALS[i], &before[i], nullptr);
         sigaltstack(&stack_before, nullptr);
     }
 };

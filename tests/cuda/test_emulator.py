@@ -161,6 +161,13 @@ def test_blocks_that_cannot_be_launched_are_refused(tmp_path: Path) -> None:
     assert "beyond its size" in subject.outcome(emulation, shared=subject.step.shared - 32)
 
 
+def test_a_launch_without_end_is_stopped(tmp_path: Path) -> None:
+    text = small_kernels.SUMS.replace("set += 2", "set += 0")
+    endless = replace(SUBJECTS["sums"], text=text, faults=())
+    emulation = replace(endless.compiled(tmp_path), seconds=1)
+    assert "does not end" in endless.outcome(emulation)
+
+
 def test_fibers_without_our_own_switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(emulated, "COMMON", (*emulated.COMMON, "-DFIBERS_BY_UCONTEXT"))
     monkeypatch.setattr(emulated, "_emulator", emulated._emulator.__wrapped__)
