@@ -1,0 +1,66 @@
+"""The three functions of one trilinear form, and that their derivatives are the same three.
+
+T(y, weight, x) is linear in each place. The function that leaves place ``want`` out is its
+derivative by that place: forward by y, the input gradient by x, the weight gradient by the weight.
+So the derivative of each of the three by one of its arguments is again one of the three, with the
+gradient in the place that the function had left out.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from derive import GeometryError
+
+from .kernels import kernel_of
+from .shapes import output_shape
+from .weights import Weights
+
+Sizes = tuple[int, ...]
+ARGUMENTS = {  # of the function that leaves a place out
+    "y": ("x", "weight"),
+    "x": ("y", "weight"),
+    "weight": ("x", "y"),
+}
+WEIGHTS = Weights()
+_prepared = WEIGHTS.prepared
+
+
+def forward(words: str, size: Sizes, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x (batch, channels, *size) -> y, by the kernel; none of the arguments is differentiated."""
+    try:
+        sized = kernel_of(words, size, x.dtype, x.device.type)
+    except GeometryError:
+        output_shape(words, x, weight, bias)  # which refuses what is wrong besides, first
+        raise
+    kernel = sized.kernel
+    if bias is None and kernel.bias_shape is not None:
+        bias = x.new_zeros(kernel.bias_shape)
+    y: Tensor = kernel.forward(x.contiguous(), _prepared(sized, "forward", weight), bias)
+    return y
+
+
+def input_gradient(words: str, size: Sizes, y: Tensor, weight: Tensor) -> Tensor:
+    """y, weight -> x."""
+    sized = kernel_of(words, size, y.dtype, y.device.type)
+    prepared = _prepared(sized, "input_gradient", weight)
+    x: Tensor = sized.kernel.input_gradient(y.contiguous(), prepared)
+    return x
+
+
+def weight_gradient(words: str, size: Sizes, x: Tensor, y: Tensor) -> Tensor:
+    """x, y -> weight."""
+    sized = kernel_of(words, size, x.dtype, x.device.type)
+    weight: Tensor = sized.kernel.weight_gradient(x.contiguous(), y.contiguous())
+    return weight
+
+
+def computed(
+    words: str, size: Sizes, want: str, first: Tensor, second: Tensor, bias: Tensor | None = None
+) -> Tensor:
+    """One of the three functions by its kernel; ``first`` and ``second`` as in ARGUMENTS."""
+    if want == "y":
+        return forward(words, size, first, second, bias)
+    if want == "x":
+        return input_gradient(words, size, first, second)
+    return weight_gradient(words, size, first, second)

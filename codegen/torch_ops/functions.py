@@ -1,0 +1,52 @@
+"""One layer as a function of tensors: with or without a batch, and what autocast makes of it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .contraction import contract
+from .words import words_of  # noqa: F401  (of the example)
+
+LOW = (torch.float16, torch.bfloat16)
+
+
+def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """The layer of a text of ``words_of``, differentiable as often as one likes.
+
+    ``x`` is (batch, channels, sizes) or one sample without the batch, of any size that the layer
+    has an output for; ``weight`` and ``bias`` are as torch's layer of that name has them. The
+    result is contiguous, whatever the memory format of x; x is copied where it is not contiguous.
+
+    Under autocast on CUDA, tensors take its dtype; on the CPU, which has no kernels for halves,
+    halves become float32. LayoutError for tensors that do not fit, GeometryError for sizes.
+
+    >>> import derive
+    >>> x, weight = torch.ones(1, 1, 5), torch.ones(1, 1, 3)
+    >>> convolve(words_of(derive.Conv1d(1, 1, 3, bias=False)), x, weight)
+    tensor([[[3., 3., 3.]]])
+    """
+    if torch.is_autocast_enabled(x.device.type):
+        x, weight, bias = _autocast(x, weight, bias)
+    if x.dim() == weight.dim():
+        return contract(words, x.shape[2:], "y", x, weight, bias)
+    if x.dim() != weight.dim() - 1:
+        from .shapes import output_shape
+
+        output_shape(words, x, weight, bias)  # which refuses
+    return contract(words, x.shape[1:], "y", x.unsqueeze(0), weight, bias).squeeze(0)
+
+
+def _autocast(
+    x: Tensor, weight: Tensor, bias: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    device = x.device.type
+    if device == "cpu":
+        dtype, cast = torch.float32, frozenset(LOW)
+    else:
+        dtype, cast = torch.get_autocast_dtype(device), frozenset((torch.float32, *LOW))
+
+    def fit(tensor: Tensor) -> Tensor:
+        return tensor.to(dtype) if tensor.dtype in cast else tensor
+
+    return fit(x), fit(weight), None if bias is None else fit(bias)

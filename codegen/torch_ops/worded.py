@@ -1,0 +1,174 @@
+"""What the modules share: the text of their layer, and torch's constructors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from derive.layers import Layer
+
+from .functions import convolve
+from .words import chain_of, words_of
+
+Each = int | tuple[int, ...]
+
+
+class Worded(nn.Module):
+    """A module whose ``words`` name its layer; they follow the attributes that they are made of."""
+
+    layer_type: ClassVar[type[Layer]]
+    of_words: ClassVar[tuple[str, ...]]  # the attributes, in the layer's words
+    algorithm: str
+    words: str
+    weight: Tensor
+    bias: Tensor | None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if "words" in self.__dict__ and name in ("algorithm", "bias", *self.of_words):
+            self.__dict__["words"] = self._words()
+
+    def _begin(self, given: dict[str, Any], algorithm: str, device: Any, dtype: Any) -> None:
+        """torch's constructor, after the layer has had a look; GeometryError in its words."""
+        words_of(self.layer_type(**given), algorithm=algorithm)
+        super().__init__(**given, device=device, dtype=dtype)
+        self.algorithm = algorithm
+        self.words = self._words()
+
+    def _words(self) -> str:
+        return words_of(*self._layers(), algorithm=self.algorithm)
+
+    def _layers(self) -> tuple[Layer, ...]:
+        """The layers, the one that is applied first leading."""
+        words = {name: plain(getattr(self, name)) for name in self.of_words}
+        return (self.layer_type(**words, bias=self.bias is not None),)
+
+    def extra_repr(self) -> str:
+        """torch's words, and the algorithm where it is not the exact one."""
+        words = super().extra_repr()
+        return words if self.algorithm == "exact" else f"{words}, algorithm={self.algorithm!r}"
+
+
+class Convolving(Worded):
+    """What Conv1d to Conv3d share: torch's constructor and ``algorithm``."""
+
+    of_words = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+    )
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Each,
+        stride: Each = 1,
+        padding: str | int | Sequence[Any] = 0,
+        dilation: Each = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        algorithm: str = "exact",
+    ) -> None:
+        given = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "padding": padding,
+            "dilation": dilation,
+            "groups": groups,
+            "bias": bias,
+            "padding_mode": padding_mode,
+        }
+        self._begin(given, algorithm, device, dtype)
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        return convolve(self.words, input, weight, bias)
+
+
+class Transposing(Worded):
+    """What ConvTranspose1d to ConvTranspose3d share: torch's constructor and ``algorithm``."""
+
+    of_words = (
+        "in_channels",
+        "out_channels",
+        "kernel_size",
+        "stride",
+        "padding",
+        "output_padding",
+        "groups",
+        "dilation",
+        "padding_mode",
+    )
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Each,
+        stride: Each = 1,
+        padding: int | Sequence[Any] = 0,
+        output_padding: Each = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Each = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        algorithm: str = "exact",
+    ) -> None:
+        given = {
+            "in_channels": in_channels,
+            "out_channels": out_channels,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "padding": padding,
+            "output_padding": output_padding,
+            "groups": groups,
+            "bias": bias,
+            "dilation": dilation,
+            "padding_mode": padding_mode,
+        }
+        self._begin(given, algorithm, device, dtype)
+
+    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """torch's; ``output_size`` picks one of the sizes that a convolution maps to that of x."""
+        words = self.words
+        if output_size is not None:
+            words = words_at(words, input.shape[2 - self.weight.ndim :], tuple(output_size))
+        return convolve(words, input, self.weight, self.bias)
+
+
+@lru_cache(maxsize=4096)
+def words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
+    """The text of a transposed convolution that gives ``output_size`` from ``input_size``.
+
+    Like torch, ``output_size`` may lead with batch and channels, which are not looked at.
+    """
+    chain = chain_of(words)
+    extra = len(output_size) - len(input_size)
+    sizes = output_size[extra:] if extra in (1, 2) else output_size
+    layer = chain.learned
+    given = {"output_padding": 0, "input_size": input_size, "output_size": sizes}
+    return words_of(type(layer)(**{**layer.parameters, **given}), algorithm=chain.algorithm)
+
+
+def plain(value: Any) -> Any:
+    """One int for a tuple of equal ones, so that a layer has one text however it was written."""
+    if isinstance(value, tuple) and len(set(value)) == 1 and isinstance(value[0], int):
+        return value[0]
+    return value
