@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from codegen._runtime import LayoutError
-from codegen._runtime.kernel import WEIGHTED
+from codegen._runtime.specialised import WEIGHTED
 from codegen._runtime.weighted import Weighted
 from codegen.builder import build
 
