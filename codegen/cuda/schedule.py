@@ -9,6 +9,8 @@ from derive.core.form import TrilinearForm
 from .device import Device
 from .tensor import Tensor
 from .tensor_tiles import suits, tensor_of
+from .weight_blocks import WeightGradient
+from .weight_gradient import weight_gradient
 
 
 @dataclass(frozen=True)
@@ -17,6 +19,7 @@ class Gathered:
 
 
 Schedule = Gathered | Tensor
+ByWeight = Gathered | WeightGradient
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,16 @@ class CudaPlan:
 
     forward: Schedule
     input_gradient: Schedule
-    weight_gradient: Schedule
+    weight_gradient: ByWeight
 
 
 def plan(form: TrilinearForm, device: Device, dtype: str) -> CudaPlan:
     """By rule, of a folded form."""
-    return CudaPlan(_gather(form, device, dtype), _gather(form.adjoint, device, dtype), Gathered())
+    return CudaPlan(
+        _gather(form, device, dtype),
+        _gather(form.adjoint, device, dtype),
+        weight_gradient(form, device, dtype) or Gathered(),
+    )
 
 
 def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:

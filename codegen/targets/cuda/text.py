@@ -9,9 +9,10 @@ from typing import Any
 
 from codegen._runtime.cuda.program import Function, Program, Room, Step
 from codegen.cuda.device import Device
-from codegen.cuda.schedule import CudaPlan, Schedule
+from codegen.cuda.schedule import ByWeight, CudaPlan, Schedule
 from codegen.cuda.schedule import plan as planned
 from codegen.cuda.tensor import Tensor
+from codegen.cuda.weight_blocks import WeightGradient
 from codegen.describe import header
 from codegen.lower import lower
 from codegen.render import render
@@ -27,6 +28,7 @@ from .host import host_page
 from .numbers import NUMBERS
 from .part import FOLDED, CudaFunction, CudaPart
 from .tensor import tensor_part
+from .weight_gradient import weight_gradient_part
 
 INT = 1 << 31
 ANYWHERE = 48 * 1024  # bytes of shared memory that a block may use on every device
@@ -82,7 +84,7 @@ class _Learned:
         parts = [
             self._gather(self.plan.forward, self.form, forward),
             self._gather(self.plan.input_gradient, self.form.adjoint, by_input),
-            self._by_weight(UNFOLDED if folded else "weight"),
+            self._by_weight(self.plan.weight_gradient, UNFOLDED if folded else "weight"),
         ]
         item = NUMBERS[self.dtype].sum_item
         texts = [render("cuda/sum_of_block.cu.j2"), *(part.text for part in parts)]
@@ -98,8 +100,10 @@ class _Learned:
             return _with_gather(tensor_part(schedule, function), form, function)
         return gather_part(form, function)
 
-    def _by_weight(self, result: str) -> CudaPart:
+    def _by_weight(self, schedule: ByWeight, result: str) -> CudaPart:
         function = CudaFunction(self.name, "weight_gradient", folded=result == UNFOLDED)
+        if isinstance(schedule, WeightGradient):
+            return weight_gradient_part(schedule, function, self.dtype, result)
         return correlation_part(self.form, function, NUMBERS[self.dtype].sum_item, result)
 
     def _through_folds(
