@@ -230,3 +230,12 @@ def test_halves_are_rounded_on_their_way() -> None:
     out = np.zeros(4)
     on_host(function)(np.array([[1.0, -2, 257, 259]]), out)
     assert out.tolist() == [1, -2, 256, 260]
+
+
+def test_what_a_kernel_leaves_out_is_what_the_caller_had_there() -> None:
+    """And not, perhaps, the right numbers of an earlier call in the same memory."""
+    device = FakeDevice(0, {"k": lambda *_: None})
+    function = DeviceFunction(program(), "bias_gradient", device, {"k_bias_gradient": "k"})
+    out = np.full(3, 77, "f4")
+    on_host(function)(np.zeros((1, *Y), "f4"), out)
+    assert out.tolist() == [77] * 3
