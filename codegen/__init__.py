@@ -1,10 +1,11 @@
-"""Exact operators as specialised kernels: lowered once, emitted as NumPy and C, built, checked."""
+"""Exact operators as specialised kernels: lowered once, emitted as NumPy, C, CUDA, and checked."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ._runtime import CompileError, Kernel, LayoutError, WrongKernelError
+    from ._runtime import CompileError, DeviceError, Kernel, LayoutError, WrongKernelError
+    from ._runtime.cuda import CudaKernel, DeviceArray
     from .builder import build
     from .errors import LoweringError
     from .exact_vectors import Vectors, vectors
@@ -17,6 +18,9 @@ _HOMES = {
     "Certificate": "judge",
     "CompileError": "_runtime",
     "Counterexample": "judge",
+    "CudaKernel": "_runtime.cuda",
+    "DeviceArray": "_runtime.cuda",
+    "DeviceError": "_runtime",
     "Identity": "prime_field",
     "IndexSafety": "indices",
     "Kernel": "_runtime",
@@ -35,6 +39,9 @@ __all__ = [
     "Certificate",
     "CompileError",
     "Counterexample",
+    "CudaKernel",
+    "DeviceArray",
+    "DeviceError",
     "Identity",
     "IndexSafety",
     "Kernel",

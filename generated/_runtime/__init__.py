@@ -6,7 +6,7 @@ The generator copies this folder beside the kernels, so that they run without it
 
 from .arrays import LayoutError
 from .compiler import read_sources
-from .errors import CompileError, WrongKernelError
+from .errors import CompileError, DeviceError, WrongKernelError
 from .kernel import Kernel
 from .library import Takes, c_functions
 from .record import RecordError, read_record
@@ -15,6 +15,7 @@ from .weighted import PreparedWeight
 
 __all__ = [
     "CompileError",
+    "DeviceError",
     "Kernel",
     "LayoutError",
     "PreparedWeight",
