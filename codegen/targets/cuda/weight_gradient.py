@@ -51,7 +51,7 @@ def weight_gradient_part(
     )
     blocks = prod(schedule.tiles) * schedule.splits
     arguments = ("y", "x", SUMS) if schedule.side.exchanged else ("x", "y", SUMS)
-    step = Step(prefix, arguments, schedule.tile.threads, blocks, 0, schedule.shared)
+    step = Step(f"{prefix}_tiled", arguments, schedule.tile.threads, blocks, 0, schedule.shared)
     return CudaPart(function.direction, text, (step, reduce), rooms=rooms)
 
 
