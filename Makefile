@@ -41,7 +41,7 @@ verify: .venv/proofs  ## Prove the claims with z3; check generated/, byte for by
 test: .venv/dev  ## Run all tests
 	$(BIN)/python -m pytest -n $(WORKERS)
 
-test-cuda: .venv/cuda  ## Run the CUDA tests, on a GPU where one is; say what is left out and why
+test-cuda: .venv/dev  ## Run the CUDA tests, on a GPU where one is; say what is left out and why
 	$(BIN)/python -m pytest tests/cuda -rs -n $(WORKERS)
 
 fuzz: .venv/dev  ## Compare N random operators, NumPy and C, with the matrix and torch
@@ -53,7 +53,7 @@ demo: .venv/plots  ## Convolve a photograph with the kernels and write out/demo.
 bench: .venv/bench  ## Measure beside torch, onnxruntime, OpenVINO and ncnn (ARGS="layers --only REGEX")
 	$(BIN)/python -m benchmarks $(ARGS)
 
-bench-cuda: .venv/cuda  ## Measure the CUDA kernels beside cuDNN, where a GPU is (ARGS="--only REGEX")
+bench-cuda: .venv/dev  ## Measure the CUDA kernels beside cuDNN, where a GPU is (ARGS="--only REGEX")
 	$(BIN)/python -m benchmarks cuda $(ARGS)
 
 lint: .venv/dev  ## Check style and types
@@ -91,8 +91,4 @@ clean:  ## Remove what make made, the generated sources excepted
 
 .venv/dev: .venv/core
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[dev,plots,torch]
-	@touch $@
-
-.venv/cuda: .venv/dev
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .[cuda]
 	@touch $@

@@ -9,6 +9,9 @@ import pytest
 
 import codegen
 import derive
+from benchmarks.case import Case
+from benchmarks.cuda.measure import WRONG
+from benchmarks.measure import Field
 from codegen._runtime.cuda import CudaKernel
 from derive import Operator
 from tests.cuda.emulated import needs_emulator
@@ -58,3 +61,18 @@ def test_a_wrong_kernel_is_seen(tmp_path: Path) -> None:
     other = derive.Conv2d(16, 8, 3, stride=2, padding=1, input_size=(7, 9), padding_mode="reflect")
     kernel = kernel_of(other, "float32", tmp_path)
     assert "forward" in wrong(kernel, Trial.of(LAYER, 2, 947), "float32", "cpu")
+
+
+@pytest.mark.parametrize("direction", ["forward", "input_gradient", "weight_gradient"])
+def test_the_contestant_of_the_benchmark(
+    direction: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchmarks.cuda.bench import entries
+
+    kernel = kernel_of(LAYER, "float16", tmp_path)
+    monkeypatch.setattr(codegen, "build", lambda op, target, dtype: kernel)
+    case = Case("conv", "3x3", LAYER, batch=2, dtype="float16", direction=direction)
+    right, makers = entries(case, "cpu")
+    field = Field()
+    field.add("ours", makers["exactconv cuda"], right, WRONG["float16"])
+    assert list(field.running) == ["ours"], field.left_out
