@@ -56,7 +56,8 @@ class EmulatedDevice(FakeDevice):
             _bytes_at(address, self._size(name, function, batch, item)) if address else None
             for name, address in zip(step.arguments, addresses, strict=True)
         ]
-        self.emulation.launch(step, batch, arrays)
+        self.calls.append(("launch", kernel))
+        self.emulation.launch(step, batch, arrays, seed=len(self.calls))
 
     def _size(self, name: str, function: Function, batch: int, item: int) -> int:
         """Bytes of an array or a room."""

@@ -82,7 +82,8 @@ const char *emulated_launch(const Launch *given) {
     *failure = 0;
     if (!launch.threads || launch.threads > MOST_THREADS || launch.shared > MOST_SHARED)
         return "a block of these threads and shared bytes cannot be launched";
-    if (!all_stacks) all_stacks = stacks(MOST_THREADS);
+    const Stacks own_stacks(launch.threads);
+    all_stacks = own_stacks.begin;
     random_state = launch.seed;
     arrays.clear();
     for (const Given &array : launch.arrays)

@@ -17,16 +17,24 @@
 
 constexpr std::size_t STACK_BYTES = 1 << 17;  // most of it is never touched
 
-// One area for all stacks; the page below each is forbidden.
-inline unsigned char *stacks(int count) {
-    const std::size_t page = sysconf(_SC_PAGESIZE);
-    void *area = mmap(nullptr, count * STACK_BYTES, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (area == MAP_FAILED) abort();
-    auto *begin = static_cast<unsigned char *>(area);
-    for (int i = 0; i < count; ++i) mprotect(begin + i * STACK_BYTES, page, PROT_NONE);
-    return begin;
-}
+// One area for the stacks of a launch; the page below each is forbidden. It is given back with the
+// launch: each page splits the area, and a process may have 65,530 pieces in all of its libraries.
+class Stacks {
+    std::size_t bytes;
+
+  public:
+    unsigned char *begin;
+
+    explicit Stacks(std::size_t count) : bytes(count * STACK_BYTES) {
+        const std::size_t page = sysconf(_SC_PAGESIZE);
+        void *area = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (area == MAP_FAILED) abort();
+        begin = static_cast<unsigned char *>(area);
+        for (std::size_t i = 0; i < count; ++i) mprotect(begin + i * STACK_BYTES, page, PROT_NONE);
+    }
+    Stacks(const Stacks &) = delete;
+    ~Stacks() { munmap(begin, bytes); }
+};
 
 #if FIBERS_BY_SWITCH
 

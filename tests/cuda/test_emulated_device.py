@@ -28,6 +28,7 @@ NEAREST = derive.Conv1d(8, 16, 3, padding=1, bias=False, input_size=12) @ derive
     8, (6,), scale_factor=2
 )
 RESIZE = derive.Interpolate(2, (4, 5), scale_factor=2, mode="bilinear")
+MAPS = Path("/proc/self/maps")
 CASES = [(LAYER, dtype) for dtype in DTYPES] + [(NEAREST, "float32"), (RESIZE, "float16")]
 
 
@@ -76,3 +77,14 @@ def test_the_contestant_of_the_benchmark(
     field = Field()
     field.add("ours", makers["exactconv cuda"], right, WRONG["float16"])
     assert list(field.running) == ["ours"], field.left_out
+
+
+@pytest.mark.skipif(not MAPS.exists(), reason="no /proc")
+def test_a_launch_gives_its_stacks_back(tmp_path: Path) -> None:
+    """A process has 65,530 pieces of memory; each library of the emulator once kept 2,000."""
+    before = len(MAPS.read_text().splitlines())
+    assert (
+        wrong(kernel_of(RESIZE, "float32", tmp_path), Trial.of(RESIZE, 2, 953), "float32", "cpu")
+        == []
+    )
+    assert len(MAPS.read_text().splitlines()) < before + 100

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,89 +14,30 @@ import derive
 from codegen import Kernel, build
 from codegen._runtime import WrongKernelError
 from codegen._runtime.arrays import Array
-from codegen._runtime.cuda import CudaKernel, DeviceArray, Program, Step, cuda_functions
-from codegen._runtime.cuda.device import Kernels
+from codegen._runtime.cuda import CudaKernel, DeviceArray, cuda_functions
 from codegen._runtime.cuda.halves import narrowed, widened
 from codegen.cuda_builder import cuda_faults, cuda_kernel, cuda_program
 from derive import Operator
 from tests.codegen.judge import nonzero
-from tests.cuda.emulated import Emulation, compiled, needs_emulator, unwritten
-from tests.cuda.fake import FakeDevice, FakeDevices, Interface, at
+from tests.cuda.emulated import needs_emulator
+from tests.cuda.emulated_device import EmulatedDevice
+from tests.cuda.fake import FakeDevices, Interface, at
 
 DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
 OP = derive.Conv2d(2, 3, 3, stride=2, padding=1, padding_mode="reflect", input_size=(5, 4))
 RESIZE = derive.Interpolate(2, (3, 4), scale_factor=2)
 
 
-class EmulatedMemory:
-    """Memory of the host with nobody's bytes around it."""
-
-    def __init__(self, size: int) -> None:
-        self.bytes = unwritten(size)
-        self.address = self.bytes.ctypes.data
-
-    def release(self) -> None: ...
-
-
-@dataclass(eq=False)
-class EmulatedDevice(FakeDevice):
-    """Runs the text of a program; it knows where each of its arrays ends."""
-
-    folder: Path = Path()
-    known: list[Array] = field(default_factory=list)
-
-    def load(
-        self, program: Program, check: Callable[[Kernels], None] | None = None
-    ) -> Mapping[str, Any]:
-        is_bfloat16 = program.dtype == "bfloat16"
-        made = compiled({program.name: program.source}, self.folder, bfloat16=is_bfloat16)
-        steps = [s for f in program.functions.values() for s in (*f.prepare, *f.steps)]
-        kernels = {step.kernel: (made, step.kernel) for step in steps}
-        if check is not None:
-            check(kernels)
-        return kernels
-
-    def allocate(self, size: int, stream: int) -> Any:
-        made = EmulatedMemory(size)
-        self.known.append(made.bytes)
-        return made
-
-    def launch(
-        self,
-        kernel: Any,
-        grid: int,
-        threads: int,
-        shared: int,
-        stream: int,
-        batch: int,
-        addresses: Sequence[int],
-    ) -> None:
-        emulation, name = kernel
-        assert isinstance(emulation, Emulation)
-        self.calls.append(("launch", name))
-        step = Step(name, (), threads, grid, 0, shared)
-        emulation.launch(step, batch, list(map(self._array, addresses)), seed=len(self.calls))
-
-    def _array(self, address: int) -> Array | None:
-        """From an address to the end of the array that it is in."""
-        for each in self.known:
-            begin = each.ctypes.data
-            if begin <= address < begin + max(each.nbytes, 1):
-                whole: Array = each.reshape(-1).view(np.uint8)
-                return whole[address - begin :]
-        assert not address
-        return None
-
-
 @pytest.fixture
 def device(tmp_path: Path) -> EmulatedDevice:
-    return EmulatedDevice(folder=tmp_path)
+    return EmulatedDevice(op=OP, folder=tmp_path)
 
 
 def given(device: EmulatedDevice, values: Array, dtype: str) -> Any:
     """Numbers on the device, as a stranger's array or, in bfloat16, as ours."""
     numbers = narrowed(values, dtype)
-    memory = device.allocate(max(numbers.nbytes, 1), 1)
+    with device.current():
+        memory = device.allocate(max(numbers.nbytes, 1), 1)
     device.upload(memory.address, numbers, 1)
     made = DeviceArray(memory.address, values.shape, dtype, owner=memory)
     return made if dtype == "bfloat16" else Interface(at(memory.address, values.shape, dtype))
@@ -139,7 +79,8 @@ def test_a_convolution(device: EmulatedDevice, dtype: str) -> None:
 
 
 @needs_emulator
-def test_a_resize(device: EmulatedDevice) -> None:
+def test_a_resize(tmp_path: Path) -> None:
+    device = EmulatedDevice(op=RESIZE, folder=tmp_path)
     x = nonzero(np.random.default_rng(6), (2, 2, 3, 4)).astype(float)
     kernel = on(device, cuda_kernel(RESIZE, "float32", "whole"))
     y = kernel(given(device, x, "float32"))
