@@ -62,6 +62,13 @@ def test_tensors_that_are_refused(tensor: torch.Tensor, words: str) -> None:
         view("x", tensor, DEVICES)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor() -> None:
+    nested = torch.nested.nested_tensor([torch.zeros(2), torch.zeros(3)])
+    with pytest.raises(LayoutError, match="x is no plain tensor: "):
+        view("x", nested, DEVICES)
+
+
 def test_a_tensor_of_the_host() -> None:
     """What torch itself would say only when it is launched."""
     with pytest.raises(LayoutError, match=r"x is on cpu; this kernel takes cuda: x.cuda\(\)"):
