@@ -107,12 +107,12 @@ def _of_tensor(name: str, value: Any, tensors: str) -> DeviceArray:
     if value.is_neg():
         raise LayoutError(f"{name} is a negative view; allowed is {name}.resolve_neg()")
     try:
-        address = value.data_ptr()
-    except RuntimeError as error:  # a tensor without memory
-        raise LayoutError(f"{name} has no memory: {error}") from None
+        address, shape = value.data_ptr(), tuple(value.shape)
+    except RuntimeError as error:  # a tensor without memory, or of many shapes
+        raise LayoutError(f"{name} is no plain tensor: {error}") from None
     dtype, ordinal = str(value.dtype).removeprefix("torch."), device.index or 0
     ready = torch.cuda.current_stream(device).cuda_stream or LEGACY if value.is_cuda else LEGACY
-    return aligned(DeviceArray(address, tuple(value.shape), dtype, ordinal, value, ready), name)
+    return aligned(DeviceArray(address, shape, dtype, ordinal, value, ready), name)
 
 
 def _nameless(interface: dict[str, Any], value: Any) -> bool:
