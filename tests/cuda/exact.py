@@ -114,7 +114,7 @@ class Trial:
         for direction in directions(self.op):
             try:
                 result = self.run(emulated, direction, seed=seed)
-                again = self.run(emulated, direction, seed=seed + 1, most=3, shift=1)
+                again = self.run(emulated, direction, seed=seed + 1, most=1, shift=1)
             except EmulationError as error:
                 yield f"{direction}: {error}"
                 continue
