@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from codegen.cuda.device import Device
-from codegen.cuda.schedule import CudaPlan, Gathered, Schedule, plan
+from codegen.cuda.schedule import ByWeight, CudaPlan, Gathered, Schedule, plan
 from codegen.cuda.tensor_tiles import tensor_of
+from codegen.cuda.weight_gradient import weight_gradient
 from codegen.cuda.windows import window_of
 from derive.core.form import TrilinearForm
 
@@ -30,7 +31,12 @@ def by_tensor_cores(form: TrilinearForm, dtype: str) -> CudaPlan:
         found = tensor_of(form, DEVICE, SETS[sum(form.input_shape) % 3])
         return Gathered() if found is None else found[1]
 
-    return CudaPlan(of(form), of(form.adjoint), Gathered())
+    return CudaPlan(of(form), of(form.adjoint), in_tiles(form, dtype))
+
+
+def in_tiles(form: TrilinearForm, dtype: str) -> ByWeight:
+    """The weight gradient, wherever all outputs read alike."""
+    return weight_gradient(form, DEVICE, dtype) or Gathered()
 
 
 PLANS = {"tables": by_tables, "rule": by_rule, "tensor cores": by_tensor_cores}
