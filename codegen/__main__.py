@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from .voice import PROGRAM, Commands, Voice, repeat, speaking
+from .voice import PROGRAM, Commands, Voice, plain, repeat, speaking
 
 if TYPE_CHECKING:
     from derive.catalogue import Entry
@@ -42,29 +43,17 @@ def main() -> None:
 @speaking
 def generate(catalogue: Path, out: Path, dry_run: bool, voice: Voice) -> None:
     """Write the kernels of CATALOGUE, build them, and compare each with its matrix."""
-    from .generate import check_ways, compilers_lack, differences, without_new_claims, write
-    from .report import checked
+    from .generate import compilers_lack, differences, without_new_claims
 
     entries = _entries(catalogue)
-    files = _files(entries, voice)
     if dry_run:
+        files = _files(entries, voice)
         files = without_new_claims(out, files) if compilers_lack() else files
         changed = differences(out, files)
         voice.say("\n".join(changed) or "nothing would change")
         voice.data({"command": "generate", "would_change": changed})
         return
-    check_ways(out, files)
-    checks = checked(entries, files, voice.bar)
-    _report(checks, catalogue, out, voice)
-    made = files if checks.complete else without_new_claims(out, files)
-    if checks.right:
-        write(out, made)
-        voice.say(f"{len(entries)} operators, {len(made)} files in {out}/")
-        if len(made) < len(files):
-            voice.warn(f"{len(files) - len(made)} records of C kernels were not written")
-    else:
-        voice.warn("nothing was written")
-    written = len(made) if checks.right else 0
+    checks, written = _generated(entries, out, voice, catalogue)
     voice.data({"command": "generate", **_facts(checks), "written": written})
     sys.exit(0 if checks.right else 1)
 
@@ -116,6 +105,57 @@ def vectors(catalogue: Path, name: str, out: Path, seed: int, batch: int) -> Non
     (entry,) = _entries(catalogue, [name])
     write(exact_vectors(entry.op, name, seed=seed, batch=batch), out)
     click.echo(f"vectors of {name} in {out}")
+
+
+@main.command()
+@click.argument("target", metavar="FILE.onnx|PACKAGE.MODULE:FUNCTION")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Generate the kernels of the layers into this folder.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "markdown", "html"]),
+    default="text",
+    show_default=True,
+    help="How the report is written.",
+)
+@click.option(
+    "--size",
+    "sizes",
+    multiple=True,
+    metavar="INPUT=1x3x224x224",
+    help="Shape of an input of an ONNX file; may be repeated.",
+)
+@speaking
+def model(
+    target: str,
+    out: Path | None,
+    form: str,
+    sizes: tuple[str, ...],
+    voice: Voice,
+) -> None:
+    """Say which layers of a model have kernels here, and what that is worth.
+
+    The model is an ONNX file, or what a Python function gives: a torch model and an example input.
+    """
+    from .models.command import entries_of, report_of, shapes_of
+
+    form = "json" if voice.as_json else form
+    report = report_of(target, shapes_of(sizes), voice.bar)
+    spoken = replace(voice, level=-1) if form != "text" else voice  # nothing beside the report
+    if form != "text" or voice.level >= 0:
+        click.echo(plain(report.written(form)))
+    if out is None:
+        return
+    entries = entries_of(report)
+    if not entries:
+        voice.warn(f"nothing to generate in {out}/: no layer of a known size has a kernel")
+        sys.exit(1)
+    checks, _ = _generated(entries, out, spoken, None)
+    sys.exit(0 if checks.right else 1)
 
 
 @main.command()
@@ -200,7 +240,29 @@ def _files(entries: tuple[Entry, ...], voice: Voice) -> dict[str, str]:
     return dict(package_files()) | {path: text for files in made for path, text in files.items()}
 
 
-def _report(checks: Checks, catalogue: Path, out: Path, voice: Voice) -> None:
+def _generated(
+    entries: tuple[Entry, ...], out: Path, voice: Voice, catalogue: Path | None
+) -> tuple[Checks, int]:
+    """Check the kernels of the entries and write them, all or none; how many files there are."""
+    from .generate import check_ways, without_new_claims, write
+    from .report import checked
+
+    files = _files(entries, voice)
+    check_ways(out, files)
+    checks = checked(entries, files, voice.bar)
+    _report(checks, catalogue, out, voice)
+    if not checks.right:
+        voice.warn("nothing was written")
+        return checks, 0
+    made = files if checks.complete else without_new_claims(out, files)
+    write(out, made)
+    voice.say(f"{len(entries)} operators, {len(made)} files in {out}/")
+    if len(made) < len(files):
+        voice.warn(f"{len(files) - len(made)} records of C kernels were not written")
+    return checks, len(made)
+
+
+def _report(checks: Checks, catalogue: Path | None, out: Path, voice: Voice) -> None:
     """The checks in words, and how to repeat each that failed."""
     from .report import summary
 
@@ -209,7 +271,8 @@ def _report(checks: Checks, catalogue: Path, out: Path, voice: Voice) -> None:
         voice.warn(each)
     for name, faults in checks.wrong().items():
         voice.warn(f"{name} is wrong: {', '.join(faults)}")
-        voice.warn(repeat("verify", catalogue, "--out", out, "--only", name))
+        if catalogue is not None:
+            voice.warn(repeat("verify", catalogue, "--out", out, "--only", name))
 
 
 def _facts(checks: Checks) -> dict[str, object]:
