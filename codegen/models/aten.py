@@ -125,7 +125,7 @@ def _resize(match: re.Match[str], words: dict[str, Any], shape: Sequence[int]) -
 
 
 def _pad(name: str, words: dict[str, Any], shape: Sequence[int]) -> Layer:
-    amounts = words.get("pad", words.get("padding"))
+    amounts = words["pad"] if "pad" in words else words["padding"]
     mode = words.get("mode") or name.rstrip("123d")
     if words.get("value") not in (None, 0):
         raise KeptError(f"it pads by {words['value']}, not by 0")

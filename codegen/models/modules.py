@@ -62,7 +62,7 @@ def _weights_obstacle(module: nn.Module) -> str:
     parameters = dict(module.named_parameters(recurse=False))
     if "weight" not in parameters or parameters.keys() - {"weight", "bias"}:
         return f"its parameters are {', '.join(parameters) or 'none'}, not weight and bias"
-    if list(module.children()) or list(module.buffers(recurse=False)):
+    if any(True for _ in module.children()) or any(True for _ in module.buffers(recurse=False)):
         return "it holds modules or buffers of somebody's own"
     weight = parameters["weight"]
     if weight.dtype not in (torch.float32, torch.float64):

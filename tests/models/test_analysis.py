@@ -58,7 +58,7 @@ def test_every_layer_is_found(device: str) -> None:
         "block.conv": ("interpolate + Conv2d", True),
         "back": ("ConvTranspose2d", True),
         "shared": ("Conv2d", True),
-        "pad_1": ("pad", False),
+        "pad_2": ("pad", False),
         "conv2d_5": ("conv2d", False),
         "idle": ("Conv1d", False),
     }
