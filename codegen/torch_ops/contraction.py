@@ -45,6 +45,7 @@ def contract(
         or type(second) not in ORDINARY
         or modes()
         or tracing()
+        or first.is_meta
     ):
         return operator(words, size, want, first, second, bias)
     if transforms() or forward_ad._current_level >= 0:

@@ -26,7 +26,7 @@ def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
     >>> convolve(words_of(derive.Conv1d(1, 1, 3, bias=False)), x, weight)
     tensor([[[3., 3., 3.]]])
     """
-    if torch.is_autocast_enabled(x.device.type):
+    if (x.is_cpu or x.is_cuda) and torch.is_autocast_enabled(x.device.type):
         x, weight, bias = _autocast(x, weight, bias)
     if x.dim() == weight.dim():
         return contract(words, x.shape[2:], "y", x, weight, bias)

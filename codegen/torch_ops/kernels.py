@@ -45,7 +45,8 @@ def kernel_of(words: str, input_size: Sizes, dtype: torch.dtype, device: str) ->
     """
     check_dtype("x", dtype, device)
     chain, name = chain_of(words), str(dtype).removeprefix("torch.")
-    algorithm = chain.algorithm if dtype.is_floating_point else "exact"
+    fast = device == "cpu" and dtype.is_floating_point  # where there are other algorithms
+    algorithm = chain.algorithm if fast else "exact"
     kernel: Any = build(chain.at(input_size), TARGETS[device], name, algorithm=algorithm)
     if device != "cpu":
         return Sized(kernel, WEIGHTED)

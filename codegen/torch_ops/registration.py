@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from . import form, shapes
-from .contraction import by_bias, gradients
+from .contraction import by_bias, gradients, operator
 from .form import ARGUMENTS
 from .transformed import batched
 
@@ -94,7 +94,9 @@ def _register(
             x = given[0]
             size = others[0] if want == "x" else _moved(x, in_dims[1]).shape[2:]
             axes = (*in_dims[1:3], in_dims[3] if bias is not None else None)
-            made = batched(info.batch_size, axes, layer, tuple(size), want, first, second, bias)
+            made = batched(
+                info.batch_size, axes, layer, tuple(size), want, first, second, bias, call=operator
+            )
             return made, 0
 
         library.register_vmap(full, vmap, lib=LIBRARY)

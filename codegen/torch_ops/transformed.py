@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -83,6 +84,8 @@ def batched(
     first: Tensor,
     second: Tensor,
     bias: Tensor | None,
+    *,
+    call: Callable[..., Tensor] = contract,
 ) -> Tensor:
     """One function for ``count`` samples along ``axes`` of its arguments, which become axis 0.
 
@@ -92,10 +95,10 @@ def batched(
     if want != "weight" and axes[0] is not None and axes[1:] == (None, None):
         samples = first.movedim(axes[0], 0)
         folded = samples.reshape(-1, *samples.shape[2:])
-        made = contract(words, size, want, folded, second, bias)
+        made = call(words, size, want, folded, second, bias)
         return made.reshape(*samples.shape[:2], *made.shape[1:])
     given = [
         [each] * count if each is None or axis is None else each.unbind(axis)
         for each, axis in zip((first, second, bias), axes, strict=True)
     ]
-    return torch.stack([contract(words, size, want, *each) for each in zip(*given, strict=True)])
+    return torch.stack([call(words, size, want, *each) for each in zip(*given, strict=True)])

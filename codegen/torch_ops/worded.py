@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 
 from derive.layers import Layer
@@ -153,12 +154,17 @@ class Transposing(Worded):
         return convolve(words, input, self.weight, self.bias)
 
 
-@lru_cache(maxsize=4096)
+@torch.compiler.assume_constant_result  # of sizes that are known when a graph is traced
 def words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
     """The text of a transposed convolution that gives ``output_size`` from ``input_size``.
 
     Like torch, ``output_size`` may lead with batch and channels, which are not looked at.
     """
+    return _words_at(words, input_size, output_size)
+
+
+@lru_cache(maxsize=4096)
+def _words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
     chain = chain_of(words)
     extra = len(output_size) - len(input_size)
     sizes = output_size[extra:] if extra in (1, 2) else output_size
