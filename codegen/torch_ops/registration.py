@@ -73,14 +73,15 @@ def _register(
         ctx.of = layer, tuple(others[0]) if x is None else x.shape[2:], want
         needed = ctx.needs_input_grad
         ctx.save_for_backward(first if needed[2] else None, second if needed[1] else None)
-        ctx.others = len(others)
 
     def backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
         needed = ctx.needs_input_grad
         layer, size, place = ctx.of
         first, second = ctx.saved_tensors
         found = gradients(layer, size, place, first, second, grad, needed[1:3])
-        last = (by_bias(grad) if want == "y" and needed[3] else None,) * ctx.others
+        last: list[Tensor | None] = [None] * (len(needed) - 3)  # none for a bias left out
+        if want == "y" and last and needed[3]:
+            last[0] = by_bias(grad)
         return (None, *found, *last)
 
     library.register_autograd(full, backward, setup_context=setup_context, lib=LIBRARY)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -150,27 +150,32 @@ class Transposing(Worded):
         """torch's; ``output_size`` picks one of the sizes that a convolution maps to that of x."""
         words = self.words
         if output_size is not None:
-            words = words_at(words, input.shape[2 - self.weight.ndim :], tuple(output_size))
+            words = constant_words_at(
+                words, input.shape[2 - self.weight.ndim :], tuple(output_size)
+            )
         return convolve(words, input, self.weight, self.bias)
 
 
-@torch.compiler.assume_constant_result  # of sizes that are known when a graph is traced
+@lru_cache(maxsize=4096)
 def words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
     """The text of a transposed convolution that gives ``output_size`` from ``input_size``.
 
     Like torch, ``output_size`` may lead with batch and channels, which are not looked at.
     """
-    return _words_at(words, input_size, output_size)
-
-
-@lru_cache(maxsize=4096)
-def _words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
     chain = chain_of(words)
     extra = len(output_size) - len(input_size)
     sizes = output_size[extra:] if extra in (1, 2) else output_size
     layer = chain.learned
     given = {"output_padding": 0, "input_size": input_size, "output_size": sizes}
     return words_of(type(layer)(**{**layer.parameters, **given}), algorithm=chain.algorithm)
+
+
+def _words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
+    return words_at(words, input_size, output_size)
+
+
+# of sizes that are known when a graph is traced: the text is not made in the graph
+constant_words_at: Callable[..., str] = torch.compiler.assume_constant_result(_words_at)
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.cases import generator, integers
@@ -41,3 +42,26 @@ def pair(name: str, **words: Any) -> tuple[Any, Any, Any]:
         a.data.copy_(integral(a.shape, i))
         b.data.copy_(a.data)
     return theirs, mine, integral((2, 4, *sizes), 84)
+
+
+def numbers(array: Any) -> Any:
+    """A tensor of float64."""
+    return torch.from_numpy(np.array(array, dtype=np.float64))
+
+
+def module_of(layer: Any, weight: Any, bias: Any) -> tuple[Any, dict[str, Any]]:
+    """Our module of a layer, with these parameters, and what its call takes besides x."""
+    import codegen.torch_ops as ours
+
+    beyond = ("input_size", "output_size", "input_dilation")
+    words = {name: value for name, value in layer.parameters.items() if name not in beyond}
+    module = getattr(ours, type(layer).__name__)(**words, dtype=torch.float64)
+    with torch.no_grad():
+        module.weight.copy_(numbers(weight))
+        if bias is not None:
+            module.bias.copy_(numbers(bias))
+    sizes = layer.parameters.get("output_size")
+    if sizes is None:
+        return module, {}
+    sizes = (sizes,) * layer.dimensions if isinstance(sizes, int) else tuple(sizes)
+    return module, {"output_size": sizes}
