@@ -175,7 +175,8 @@ def _words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, .
 
 
 # of sizes that are known when a graph is traced: the text is not made in the graph
-constant_words_at: Callable[..., str] = torch.compiler.assume_constant_result(_words_at)
+_constant: Callable[..., Callable[..., str]] = torch.compiler.assume_constant_result
+constant_words_at = _constant(_words_at)
 
 
 def plain(value: Any) -> Any:
