@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from derive.core.form import TrilinearForm
 
 from .device import Device
+from .direct import Direct
+from .direct_choice import direct
+from .direct_choice import suits as worth_tiles
 from .tensor import Tensor
 from .tensor_tiles import suits, tensor_of
 from .weight_blocks import WeightGradient
 from .weight_gradient import weight_gradient
+
+ITEM = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}  # bytes
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Gathered:
     """Every output, or every number of the weight, by tables: right for every form."""
 
 
-Schedule = Gathered | Tensor
+Schedule = Gathered | Tensor | Direct
 ByWeight = Gathered | WeightGradient
 
 
@@ -45,4 +50,5 @@ def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
         found = tensor_of(form, device)
         if found is not None:
             return found[1]
-    return Gathered()
+    tiled = direct(form, device, ITEM[dtype]) if worth_tiles(form) else None
+    return tiled or Gathered()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from codegen.cuda.device import Device
-from codegen.cuda.schedule import ByWeight, CudaPlan, Gathered, Schedule, plan
+from codegen.cuda.direct_choice import direct
+from codegen.cuda.schedule import ITEM, ByWeight, CudaPlan, Gathered, Schedule, plan
 from codegen.cuda.tensor_tiles import tensor_of
 from codegen.cuda.weight_gradient import weight_gradient
 from codegen.cuda.windows import window_of
@@ -39,4 +40,18 @@ def in_tiles(form: TrilinearForm, dtype: str) -> ByWeight:
     return weight_gradient(form, DEVICE, dtype) or Gathered()
 
 
-PLANS = {"tables": by_tables, "rule": by_rule, "tensor cores": by_tensor_cores}
+def by_tiles(form: TrilinearForm, dtype: str) -> CudaPlan:
+    """Wherever it is possible, however small."""
+
+    def of(form: TrilinearForm) -> Schedule:
+        return direct(form, DEVICE, ITEM[dtype], SETS[sum(form.input_shape) % 3]) or Gathered()
+
+    return CudaPlan(of(form), of(form.adjoint), Gathered())
+
+
+PLANS = {
+    "tables": by_tables,
+    "rule": by_rule,
+    "tensor cores": by_tensor_cores,
+    "direct": by_tiles,
+}

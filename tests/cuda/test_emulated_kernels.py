@@ -27,6 +27,7 @@ CHUNKS = {  # of these, by plan and dtype
     "tables": {"float32": 4, "float64": 1, "float16": 1, "bfloat16": 1},
     "rule": {"float32": 4, "float64": 1, "float16": 1, "bfloat16": 1},
     "tensor cores": {"float16": 4, "bfloat16": 3},
+    "direct": {"float32": 2, "float64": 1, "float16": 1, "bfloat16": 1},
 }
 WIDE = 3  # of so many operators one has many channels, but at most
 MOST, WEIGHTS = 100_000, 1500  # multiply-adds a sample, numbers of the folded weight

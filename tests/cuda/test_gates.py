@@ -12,6 +12,7 @@ import pytest
 from benchmarks.layers import KNOWN, OTHERS
 from codegen._runtime.cuda.program import Program
 from codegen.cuda.device import device_of
+from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import Gathered, Schedule, plan
 from codegen.cuda.tensor import Tensor
 from codegen.lower import lower
@@ -152,5 +153,11 @@ def _by_tables(kernel: Kernel) -> None:
     assert count(kernel.code, MATRIX) == 0
 
 
+def _direct(kernel: Kernel) -> None:
+    assert kernel.share(["FFMA"]) >= LEAST_SHARE
+    assert count(kernel.hot, ["LDL", "STL", "LDG"]) == 0
+
+
 LEAST_HMMA = 16
-LOOKS = {Tensor: _on_tensor_cores, Gathered: _by_tables}
+LEAST_SHARE = 0.85
+LOOKS = {Tensor: _on_tensor_cores, Gathered: _by_tables, Direct: _direct}

@@ -9,6 +9,7 @@ from typing import Any
 
 from codegen._runtime.cuda.program import Function, Program, Room, Step
 from codegen.cuda.device import Device
+from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, CudaPlan, Schedule
 from codegen.cuda.schedule import plan as planned
 from codegen.cuda.tensor import Tensor
@@ -23,6 +24,7 @@ from derive.core.form import TrilinearForm
 
 from .combine import UNFOLDED, fold_step, resample_part, unfold_step
 from .correlation import bias_part, correlation_part
+from .direct import direct_part
 from .gather import gather_part, gather_text
 from .host import host_page
 from .numbers import NUMBERS
@@ -52,7 +54,7 @@ def emit_cuda(
     if op.learned:
         form = lower(op.form).form
         plan = planned(form, device, dtype) if plan is None else plan
-        texts, functions = _Learned(op, name, dtype, form, plan).printed()
+        texts, functions = _Learned(op, name, dtype, form, plan, device).printed()
     else:
         parts = [
             resample_part(form, CudaFunction(name, direction))
@@ -73,6 +75,7 @@ class _Learned:
     dtype: str
     form: TrilinearForm
     plan: CudaPlan
+    device: Device
 
     def printed(self) -> tuple[list[str], dict[str, Function]]:
         """The texts, and the functions by direction."""
@@ -98,6 +101,9 @@ class _Learned:
     def _gather(self, schedule: Schedule, form: TrilinearForm, function: CudaFunction) -> CudaPart:
         if isinstance(schedule, Tensor):
             return _with_gather(tensor_part(schedule, function), form, function)
+        if isinstance(schedule, Direct):
+            part = direct_part(schedule, form, function, self.device, NUMBERS[self.dtype])
+            return _with_gather(part, form, function)
         return gather_part(form, function)
 
     def _by_weight(self, schedule: ByWeight, result: str) -> CudaPart:
