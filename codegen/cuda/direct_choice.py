@@ -61,11 +61,17 @@ def candidates(form: TrilinearForm, device: Device, words: int) -> Iterator[Dire
     sample = max(prod(form.input_shape), prod(form.output_shape))
     if sample > MOST_PLACES or form.output_shape[0] * form.input_shape[0] == 0:
         return
-    for thread in _threads(form, words):
-        for schedule in _blocks(form, device, thread):
-            held = schedule.samples * sample <= MOST_PLACES and schedule.copies <= COPIES
+    threads, found = _threads(form, words), False
+    for filled in (True, False):  # warps that are not full, where there is too little to do
+        for schedule in (made for each in threads for made in _blocks(form, device, each, filled)):
+            held = schedule.samples * sample <= MOST_PLACES and (
+                schedule.copies <= COPIES or not filled
+            )
             if held and resident(schedule, device):
+                found = True
                 yield schedule
+        if found:
+            return
 
 
 def _threads(form: TrilinearForm, words: int) -> list[DirectThread]:
@@ -125,21 +131,19 @@ def _effort(thread: DirectThread, form: TrilinearForm) -> float:
     return 1 / max(used, 1e-9)
 
 
-def _blocks(form: TrilinearForm, device: Device, thread: DirectThread) -> Iterator[Direct]:
+def _blocks(
+    form: TrilinearForm, device: Device, thread: DirectThread, filled: bool
+) -> Iterator[Direct]:
     """The threads of a block: along places, output channels and input channels."""
     needed = -(-form.channels_out // thread.outputs)
     beside = sorted({min(each, needed) for each in (1, 2, 4, 8, 16)})
-    few = True
-    shapes = list(_shapes(thread))
-    for shape, channels, parts in product(shapes, beside, _parts(form, device, thread)):
+    parts_of = _parts(form, device, thread)
+    for shape, channels, parts in product(_shapes(thread), beside, parts_of):
         threads = prod(shape) * channels * parts
-        whole = THREADS[0] <= threads <= THREADS[1] and -threads % WARP * 8 <= threads
-        if not whole or 2 * parts > max(2, form.channels_in):
+        if threads > THREADS[1] or 2 * parts > max(2, form.channels_in):
             continue
-        few = False
-        yield from _made(form, thread, shape, channels, parts)
-    if few:
-        yield from _made(form, thread, shapes[-1], beside[-1], 1)
+        if not filled or (threads >= THREADS[0] and -threads % WARP * 8 <= threads):
+            yield from _made(form, thread, shape, channels, parts)
 
 
 def _parts(form: TrilinearForm, device: Device, thread: DirectThread) -> list[int]:

@@ -52,7 +52,7 @@ OPERATORS: dict[str, Operator] = {
     "around": Conv2d(3, 2, (1, 5), padding=(0, 3), padding_mode="circular", input_size=(3, 8)),
     "transposed": ConvTranspose2d(6, 5, 4, stride=2, padding=1, input_size=(7, 8)),
     "uneven": ConvTranspose2d(
-        7, 3, 3, stride=2, padding=1, output_padding=1, bias=False, input_size=(6, 7)
+        7, 3, 3, stride=2, padding=1, output_padding=1, bias=False, input_size=(12, 15)
     ),
     "phases": ConvTranspose2d(4, 1, 9, stride=4, padding=4, output_padding=3, input_size=(6, 6)),
     "signal": Conv1d(4, 9, 16, stride=8, padding=4, input_size=77),
@@ -67,6 +67,7 @@ DTYPES = {  # by dtype the operators that are run in it
     "float64": ["plain", "grouped", "transposed", "blended"],
     "float16": ["strided", "uneven", "nearest"],
 }
+LEFT = {("phases", "input_gradient")}  # to the gather: few threads would copy many places
 LARGE: dict[str, Operator] = {
     "3x3": Conv2d(64, 64, 3, padding=1, input_size=(56, 56)),
     "deep": Conv2d(512, 512, 3, padding=1, input_size=(7, 7)),
@@ -201,7 +202,7 @@ def test_exact(dtype: str, tmp_path: Path) -> None:
         trial = Trial.of(OPERATORS[name], BATCHES[i % len(BATCHES)], i)
         for direction in ("forward", "input_gradient"):
             (step,) = kernel.program.functions[direction].steps
-            assert step.kernel == f"{name}_{direction}_direct"
+            assert (step.kernel == f"{name}_{direction}_direct") != ((name, direction) in LEFT)
             result = trial.run(kernel, direction, seed=i)
             again = trial.run(kernel, direction, seed=i + 1, most=3, shift=1)
             assert not trial.wrong(direction, result, dtype), (name, direction)
