@@ -13,7 +13,7 @@ from benchmarks.layers import KNOWN, OTHERS
 from codegen._runtime.cuda.program import Program
 from codegen.cuda.device import device_of
 from codegen.cuda.direct import Direct
-from codegen.cuda.schedule import Gathered, Schedule, plan
+from codegen.cuda.schedule import ByWeight, Gathered, Schedule, plan
 from codegen.cuda.tensor import Tensor
 from codegen.lower import lower
 from codegen.targets.cuda.text import emit_cuda
@@ -114,7 +114,8 @@ def _together(texts: Iterable[tuple[str, str]]) -> str:
 
 
 def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
-    found: dict[type, set[tuple[str, int]]] = {kind: set() for kind in get_args(Schedule)}
+    kinds = {*get_args(Schedule), *get_args(ByWeight)}
+    found: dict[type, set[tuple[str, int]]] = {kind: set() for kind in kinds}
     for i, op in enumerate(RANDOM.values()):
         if op.learned:
             form = lower(op.form).form
