@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from derive.core.form import TrilinearForm
 
+from .depthwise import Depthwise, depthwise
 from .device import Device
 from .direct import Direct
 from .direct_choice import direct
@@ -23,7 +24,7 @@ class Gathered:
     """Every output, or every number of the weight, by tables: right for every form."""
 
 
-Schedule = Gathered | Tensor | Direct
+Schedule = Gathered | Depthwise | Direct | Tensor
 ByWeight = Gathered | WeightGradient
 
 
@@ -46,6 +47,9 @@ def plan(form: TrilinearForm, device: Device, dtype: str) -> CudaPlan:
 
 
 def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
+    alone = depthwise(form, device, dtype)
+    if alone is not None:
+        return alone
     if suits(form, device, dtype):
         found = tensor_of(form, device)
         if found is not None:

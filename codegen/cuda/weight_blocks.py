@@ -54,13 +54,16 @@ class Tile:
         return self.rows * self.columns // VECTOR
 
 
+Windows = tuple[Window, Window, Window]  # of planes, rows and columns
+
+
 @dataclass(frozen=True)
 class Side:
     """A flattened form, or its adjoint with x and y exchanged; windows of planes, rows, columns."""
 
     form: TrilinearForm
     exchanged: bool
-    windows: tuple[Window, Window, Window]
+    windows: Windows
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from codegen._runtime.cuda.program import Function, Program, Room, Step
+from codegen.cuda.depthwise import Depthwise
 from codegen.cuda.device import Device
 from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, CudaPlan, Schedule
@@ -24,6 +25,7 @@ from derive.core.form import TrilinearForm
 
 from .combine import UNFOLDED, fold_step, resample_part, unfold_step
 from .correlation import bias_part, correlation_part
+from .depthwise import depthwise_part
 from .direct import direct_part
 from .gather import gather_part, gather_text
 from .host import host_page
@@ -99,6 +101,8 @@ class _Learned:
         return [*texts, bias_of.text], functions
 
     def _gather(self, schedule: Schedule, form: TrilinearForm, function: CudaFunction) -> CudaPart:
+        if isinstance(schedule, Depthwise):
+            return _with_gather(depthwise_part(schedule, function), form, function)
         if isinstance(schedule, Tensor):
             return _with_gather(tensor_part(schedule, function), form, function)
         if isinstance(schedule, Direct):
@@ -175,7 +179,11 @@ def _summary(program: Program) -> list[str]:
 
 def _special(texts: Sequence[str]) -> bool:
     """Whether a text uses the functions of the instruction page."""
-    return any(word in text for text in texts for word in ("copy_async_", "multiply_16x8x16"))
+    return any(
+        word in text
+        for text in texts
+        for word in ("copy_async_", "multiply_16x8x16", "store_vector")
+    )
 
 
 def _least(functions: dict[str, Function], texts: Sequence[str], device: Device) -> str:
