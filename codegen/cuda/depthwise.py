@@ -114,7 +114,7 @@ class Depthwise:
     @cached_property
     def border(self) -> tuple[OutputBox, ...]:
         """Outputs that no window holds for."""
-        return border_of([w for w in self.windows][3 - len(self.form.axes) :])
+        return border_of(self.windows[3 - len(self.form.axes) :])
 
     @property
     def registers(self) -> int:

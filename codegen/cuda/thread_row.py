@@ -41,7 +41,8 @@ class ThreadRow:
     def loads(self) -> tuple[Load, ...]:
         """All of them, in order: a vector where most of its numbers are wanted.
 
-        >>> [(load.position, load.numbers) for load in ThreadRow(8, 4, 2, (-1, *range(5)), 4, False).loads]
+        >>> row = ThreadRow(8, 4, 2, (-1, *range(5)), 4, False)
+        >>> [(load.position, load.numbers) for load in row.loads]
         [(-1, 1), (0, 4), (4, 1)]
         """
         found = []

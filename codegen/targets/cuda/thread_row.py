@@ -23,11 +23,14 @@ def _column(position: int) -> str:
 
 
 def _single(row: ThreadRow, load: Load, n: int, prefix: str, axis: int) -> str:
-    place = _column(load.position)
     if row.padded and not load.inside:
-        found = f"{prefix}_place_{axis}({place})"
+        found = f"{prefix}_place_{axis}({_column(load.position)})"
         return f"inside && {found} >= 0 ? widen(from[{found}]) : (sum_t)0"
-    return f"{_inside(load, n)} ? widen(from[{place}]) : (sum_t)0"
+    return _number(load, n)
+
+
+def _number(load: Load, n: int) -> str:
+    return f"{_inside(load, n)} ? widen(from[{_column(load.position)}]) : (sum_t)0"
 
 
 def _inside(load: Load, n: int) -> str:
@@ -46,5 +49,5 @@ def _vector(load: Load, at: int, n: int, prefix: str) -> Iterator[str]:
     yield "} else {"
     for k in range(load.numbers):
         one = Load(load.position + k, 1, load.inside)
-        yield f"    v[{at + k}] = {_inside(one, n)} ? widen(from[{_column(one.position)}]) : (sum_t)0;"
+        yield f"    v[{at + k}] = {_number(one, n)};"
     yield "}"
