@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from .exact_vectors import Vectors, vectors
     from .indices import IndexSafety, index_safety
     from .judge import Certificate, Counterexample, certify
+    from .models import convert
     from .prime_field import Identity, identity
 
 # where each name lives; imported when it is first used, so that a command line starts at once
@@ -30,6 +31,7 @@ _HOMES = {
     "WrongKernelError": "_runtime",
     "build": "builder",
     "certify": "judge",
+    "convert": "models",
     "identity": "prime_field",
     "index_safety": "indices",
     "vectors": "exact_vectors",
@@ -51,6 +53,7 @@ __all__ = [
     "WrongKernelError",
     "build",
     "certify",
+    "convert",
     "identity",
     "index_safety",
     "vectors",

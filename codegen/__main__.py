@@ -129,12 +129,24 @@ def vectors(catalogue: Path, name: str, out: Path, seed: int, batch: int) -> Non
     metavar="INPUT=1x3x224x224",
     help="Shape of an input of an ONNX file; may be repeated.",
 )
+@click.option("--measure", is_flag=True, help="Swap the layers of a torch model and time it.")
+@click.option("--train", is_flag=True, help="With --measure: time backward passes too.")
+@click.option(
+    "--algorithm",
+    type=click.Choice(["exact", "fast", "auto"]),
+    default="exact",
+    show_default=True,
+    help="With --measure: the class of the kernels.",
+)
 @speaking
 def model(
     target: str,
     out: Path | None,
     form: str,
     sizes: tuple[str, ...],
+    measure: bool,
+    train: bool,
+    algorithm: str,
     voice: Voice,
 ) -> None:
     """Say which layers of a model have kernels here, and what that is worth.
@@ -144,7 +156,8 @@ def model(
     from .models.command import entries_of, report_of, shapes_of
 
     form = "json" if voice.as_json else form
-    report = report_of(target, shapes_of(sizes), voice.bar)
+    options = {"algorithm": algorithm, "train": train} if measure else None
+    report = report_of(target, shapes_of(sizes), options, voice.bar)
     spoken = replace(voice, level=-1) if form != "text" else voice  # nothing beside the report
     if form != "text" or voice.level >= 0:
         click.echo(plain(report.written(form)))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .analysis import analyse
+    from .conversion import convert
     from .errors import ModelError
     from .from_onnx import analyse_onnx
     from .layer import LayerReport
@@ -19,9 +20,10 @@ _HOMES = {
     "Report": "report",
     "analyse": "analysis",
     "analyse_onnx": "from_onnx",
+    "convert": "conversion",
 }
 
-__all__ = ["LayerReport", "ModelError", "Report", "analyse", "analyse_onnx"]
+__all__ = ["LayerReport", "ModelError", "Report", "analyse", "analyse_onnx", "convert"]
 
 
 def __getattr__(name: str) -> Any:

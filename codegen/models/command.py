@@ -21,22 +21,29 @@ TARGET = "FILE.onnx, or package.module:function that gives (model, example_input
 def report_of(
     target: str,
     sizes: Mapping[str, Sequence[int]],
+    options: Mapping[str, Any] | None,
     bar: Any,
 ) -> Report:
-    """The report of a file or of what a function gives.
+    """The report of a file or of what a function gives; ``options`` of convert, None to look only.
 
     ModelError where there is no such model.
     """
     if target.endswith(".onnx") or Path(target).is_file():
+        if options is not None:
+            raise ModelError(f"{target}: --measure is for torch models, this is a file")
         from .from_onnx import analyse_onnx
 
         return analyse_onnx(Path(target), sizes, bar)
     if sizes:
         raise ModelError("--size is for ONNX files; a function gives an example input")
     model, example = _called(target)
-    from .analysis import analyse
+    if options is None:
+        from .analysis import analyse
 
-    return analyse(model, example)
+        return analyse(model, example)
+    from .conversion import convert
+
+    return convert(model, example, bar=bar, **options)[1]
 
 
 def shapes_of(words: Iterable[str]) -> dict[str, tuple[int, ...]]:

@@ -28,7 +28,7 @@ CALLED_AGAIN = re.compile(r"@\d+")  # how export names further calls of a module
 class Site:
     """Where a call stands: its node, and the module in whose forward it is."""
 
-    node: Any
+    nodes: tuple[Any, ...]  # the call last, what pads its input for it before
     owner: str
     own: bool  # whether the owner is the layer itself, rather than a module that calls a function
 
@@ -51,16 +51,17 @@ def exported(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
         line = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise KeptError(f"torch.export cannot follow the model: {line}") from None
     weights = program.graph_signature.inputs_to_parameters
-    inside: dict[str, Any] = {}  # what pads a convolution's own input -> its source
+    inside: dict[str, Any] = {}  # what pads the input of a convolution within that
+    first = {id(module): name for name, module in model.named_modules()}  # of those with several
     calls = []
     for node in program.graph.nodes:
         kind = kind_of(node.target) if node.op == "call_function" else ""
         if not kind:
             continue
-        path = _owner(node)
-        owner = model.get_submodule(path)
+        owner = model.get_submodule(_owner(node))
+        path = first[id(owner)]
         if kind == "pad" and isinstance(owner, _ConvNd):
-            inside[node.name] = node.args[0]
+            inside[node.name] = node
         elif kind == "convolution":
             calls.append(_convolution(node, path, owner, inside.get(node.args[0].name), weights))
         else:
@@ -76,10 +77,10 @@ def _owner(node: Any) -> str:
 
 
 def _convolution(
-    node: Any, path: str, owner: nn.Module, padded: Any, weights: Mapping[str, str]
+    node: Any, path: str, owner: nn.Module, padding: Any, weights: Mapping[str, str]
 ) -> Call:
     own = isinstance(owner, _ConvNd)
-    source = node.args[0] if padded is None else padded
+    source = (node if padding is None else padding).args[0]
     layer, reason = None, ""
     try:
         weight = weights.get(arguments(node)["weight"].name)
@@ -89,7 +90,7 @@ def _convolution(
             raise KeptError(trouble)
         if weight is None:
             raise KeptError("its weight is computed while the model runs")
-        layer = _padding_itself(owner, source) if padded is not None else layer_of(node)
+        layer = layer_of(node) if padding is None else _padding_itself(owner, source)
     except (KeptError, derive.GeometryError) as error:
         reason = str(error)
     return Call(
@@ -100,7 +101,7 @@ def _convolution(
         layer=layer,
         learns=True,
         reason=reason,
-        token=Site(node, path, own),
+        token=Site((node,) if padding is None else (padding, node), path, own),
     )
 
 
@@ -128,7 +129,7 @@ def _moving(node: Any, path: str, owner: nn.Module, kind: str) -> Call:
         learns=False,
         reason=reason,
         unfit=obstacle(owner, learns=False) if own else "",
-        token=Site(node, path, own),
+        token=Site((node,), path, own),
     )
 
 
