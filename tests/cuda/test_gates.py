@@ -15,6 +15,7 @@ from codegen.cuda.device import device_of
 from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, Gathered, Schedule, plan
 from codegen.cuda.tensor import Tensor
+from codegen.cuda.weight_blocks import WeightGradient
 from codegen.lower import lower
 from codegen.targets.cuda.text import emit_cuda
 from derive import Operator
@@ -123,9 +124,9 @@ def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
                 made = plan(form, device_of(capability), dtype)
                 for each in (made.forward, made.input_gradient, made.weight_gradient):
                     found[type(each)].add((dtype, capability))
-    everywhere = set(product(DTYPES, CAPABILITIES))
+    everywhere, halves = set(product(DTYPES, CAPABILITIES)), set(product(HALVES, (80, 90)))
     for kind, seen in found.items():
-        assert seen == (set(product(HALVES, (80, 90))) if kind is Tensor else everywhere), kind
+        assert seen == (halves if kind is Tensor else everywhere), kind
 
 
 @needs_nvrtc
@@ -133,32 +134,45 @@ def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
 @pytest.mark.parametrize("capability", [80, 90])
 @pytest.mark.parametrize("name", HOT)
 def test_hot_kernels(name: str, capability: int) -> None:
-    op = LAYERS[name]
-    for dtype in ("float32", HALVES[HOT.index(name) % 2]):
+    """Each layer as float32 on both devices, and in half the width on one of them."""
+    op, number = LAYERS[name], HOT.index(name)
+    halves = [HALVES[number // 2 % 2]] if capability == (80, 90)[number % 2] else []
+    for dtype in ("float32", *halves):
         program, found = compiled(op, "hot", dtype, capability)
         made = plan(lower(op.form).form, device_of(capability), dtype)
         machine = kernels(found.cubin)
-        for direction in ("forward", "input_gradient"):
-            own = [machine[step.kernel] for step in program.functions[direction].steps]
+        for direction in ("forward", "input_gradient", "weight_gradient"):
             schedule = getattr(made, direction)
-            LOOKS[type(schedule)](max(own, key=lambda kernel: count(kernel.hot, SUMS)))
+            own = [machine[step.kernel] for step in program.functions[direction].steps]
+            LOOKS[type(schedule)](max(own, key=_sums), dtype)
 
 
-def _on_tensor_cores(kernel: Kernel) -> None:
-    assert count(kernel.hot, ["HMMA"]) >= LEAST_HMMA
+def _sums(kernel: Kernel) -> int:
+    return count(kernel.hot, SUMS)
+
+
+def _on_tensor_cores(kernel: Kernel, dtype: str) -> None:
+    assert count(kernel.hot, ["HMMA"]) >= LEAST_PRODUCTS
     assert count(kernel.hot, ["FFMA", "LDL", "STL"]) == 0
     assert count(kernel.hot, ["LDS"], "128") > 0
 
 
-def _by_tables(kernel: Kernel) -> None:
+def _in_registers(kernel: Kernel, dtype: str) -> None:
+    assert count(kernel.code, MATRIX) == 0
+    if dtype == "float32":
+        assert kernel.share(["FFMA"]) >= LEAST_SHARE, kernel.mix
+        assert count(kernel.hot, ["LDS"], "128") + count(kernel.hot, ["LDS"], "64") > 0
+        assert count(kernel.hot, ["LDG", "STS", "LDL", "STL"]) == 0
+
+
+def _by_tables(kernel: Kernel, dtype: str) -> None:
     assert count(kernel.code, MATRIX) == 0
 
 
-def _direct(kernel: Kernel) -> None:
-    assert kernel.share(["FFMA"]) >= LEAST_SHARE
-    assert count(kernel.hot, ["LDL", "STL", "LDG"]) == 0
-
-
-LEAST_HMMA = 16
-LEAST_SHARE = 0.85
-LOOKS = {Tensor: _on_tensor_cores, Gathered: _by_tables, Direct: _direct}
+LEAST_PRODUCTS, LEAST_SHARE = 16, 0.85
+LOOKS = {
+    Tensor: _on_tensor_cores,
+    Direct: _in_registers,
+    WeightGradient: _in_registers,
+    Gathered: _by_tables,
+}
