@@ -13,8 +13,9 @@ from derive import Operator
 from ._runtime import Kernel
 from ._runtime.arrays import Array, Raw
 from ._runtime.cuda import CudaKernel, Program, cuda_functions
+from ._runtime.cuda.device import Device as Gpu
 from .acceptance import LARGEST, faults
-from .cuda.device import Device
+from .cuda.device import Device, device_of
 from .error_bound import error_bound
 from .half_bound import LARGEST_EXPONENT as HALVES
 from .half_bound import half_bound
@@ -24,9 +25,12 @@ from .targets.cuda.text import emit_cuda
 CUDA_DTYPES = tuple(NUMBERS)
 
 
-def cuda_kernel(op: Operator, dtype: str, name: str, device: Device | None = None) -> CudaKernel:
-    """The kernel of an operator of fixed size, its text made for a device."""
-    program = cuda_program(op, name, dtype, device)
+def cuda_kernel(op: Operator, dtype: str, name: str) -> CudaKernel:
+    """The kernel of an operator of fixed size; its text is made for each GPU that it runs on."""
+
+    def program_on(dtype: str, gpu: Gpu) -> Program:
+        return cuda_program(op, name, dtype, device_of(gpu.capability, gpu.multiprocessors))
+
     return CudaKernel(
         name=name,
         input_shape=op.input_shape,
@@ -36,9 +40,9 @@ def cuda_kernel(op: Operator, dtype: str, name: str, device: Device | None = Non
         macs=op.macs,
         naive_macs=op.naive_macs,
         dtypes=(dtype,),
-        source=program.source,
+        source=cuda_program(op, name, dtype).source,
         bound=partial(_bound, op, dtype),
-        load=cuda_functions({dtype: program}, test=partial(cuda_faults, op, name)),
+        load=cuda_functions(program_on, test=partial(cuda_faults, op, name)),
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from derive import Operator
 from derive.catalogue import Entry, latex_file
 from derive.files import is_ours, refuse_others, write_whole
 
@@ -13,9 +15,11 @@ from ._runtime.compiler import find_compiler
 from ._runtime.record import SUFFIX
 from .emit import emit_face, emit_numpy
 from .prime_field.library import cxx_compiler
-from .record import record, written
-from .targets.c import emit
+from .record import device_record, record, written
+from .targets.c import CText, emit
 from .targets.c_selftest import emit_selftest
+from .targets.cuda.face import emit_cuda_face
+from .targets.cuda.text import emit_cuda
 
 RUNTIME = Path(__file__).parent / "_runtime"
 OURS = (
@@ -26,6 +30,8 @@ OURS = (
     "c/*.py",
     "c/*.[ch]",
     "c/selftest/*.c",
+    "cuda/*.py",
+    "cuda/*.cu",
     "*/*.cert.json",
     "latex/*.tex",
 )
@@ -38,25 +44,34 @@ PACKAGES = {
     "__init__.py": "Specialised kernels of operators.toml; runs with NumPy alone.",
     "numpy/__init__.py": "Kernels in NumPy: from generated.numpy import conv2d_classic.",
     "c/__init__.py": "Kernels in C, compiled at first use: from generated.c import conv2d_classic.",
+    "cuda/__init__.py": "Kernels for GPUs: from generated.cuda import conv2d_classic.",
 }
 
 
 def entry_files(entry: Entry) -> Iterator[tuple[str, str]]:
     """(path, text) of the files of one operator."""
     name, op = entry.name, entry.op
-    text = emit(op, name)
+    text, program = emit(op, name), emit_cuda(op, name)
     texts = {
         "numpy": {f"{name}.py": emit_numpy(op, name)},
         "c": {f"{name}.py": emit_face(op, name), **text.files},
+        "cuda": {f"{name}.py": emit_cuda_face(op, program), f"{name}.cu": program.source},
     }
     if (selftest := emit_selftest(op, name)) is not None:
         texts["c"][f"selftest/{name}.c"] = selftest
     for target, files in texts.items():
         for file, content in files.items():
             yield f"{target}/{file}", content
-        found = record(op, name, files, text if target == "c" else None)
-        yield f"{target}/{name}{SUFFIX}", written(found)
+        yield f"{target}/{name}{SUFFIX}", written(_record(op, name, target, files, text))
     yield latex_file(entry)
+
+
+def _record(
+    op: Operator, name: str, target: str, files: Mapping[str, str], text: CText
+) -> dict[str, Any]:
+    if target == "cuda":
+        return device_record(op, files)
+    return record(op, name, files, text if target == "c" else None)
 
 
 def package_files() -> Iterator[tuple[str, str]]:

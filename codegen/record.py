@@ -44,6 +44,19 @@ def record(
     if text is not None:
         claims["identity"] = claim(op)
         claims["indices"] = indices.claim(index_safety(op, text, name=name))
+    return _record(op, texts, claims)
+
+
+def device_record(op: Operator, texts: Mapping[str, str]) -> dict[str, Any]:
+    """The same of a CUDA text, of which nothing was run where it was written."""
+    first_use = {
+        "method": "integers against derived values, on each device before a cubin is kept",
+        "values": "the Trial of the Python file",
+    }
+    return _record(op, texts, {"first use": first_use, "rounding": _rounding(op, {})})
+
+
+def _record(op: Operator, texts: Mapping[str, str], claims: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "comment": MARK,
         "operator": op.description,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from derive import Operator
 
 
-def kernel_object(op: Operator, name: str, load: str) -> dict[str, Any]:
-    """What the ``Kernel`` at the end of every Python file is told."""
+def kernel_object(
+    op: Operator, name: str, load: str, kind: str = "Kernel", further: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What the kernel at the end of every Python file is told, ``further`` words included."""
     return {
+        "kind": kind,
+        "further": further,
         "name": name,
         "input_shape": op.input_shape,
         "output_shape": op.output_shape,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import Any
 
 from codegen._runtime.cuda.program import Function, Program, Room, Step
 from codegen.cuda.depthwise import Depthwise
@@ -192,13 +191,3 @@ def _least(functions: dict[str, Function], texts: Sequence[str], device: Device)
     special = any("multiply_16x8x16" in text for text in texts)
     large = any(step.shared > ANYWHERE for step in steps)
     return device.architecture if special or large else "sm_75"
-
-
-def keywords(program: Program) -> dict[str, Any]:
-    """What a generated module says of a program besides its text."""
-    return {
-        "name": program.name,
-        "dtype": program.dtype,
-        "functions": program.functions,
-        "architecture": program.architecture,
-    }
