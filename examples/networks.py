@@ -1,4 +1,4 @@
-"""Decoders that everybody knows, with random weights: what upsamples in generators and autoencoders."""
+"""Decoders that everybody knows, with random weights: what upsamples in generative networks."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """``python -m examples.super_resolution``: one network, trained by torch's modules and by ours.
 
-Patches of a photograph are doubled by a small network that ends in a transposed convolution, or in a
-resize followed by a convolution. Both are trained twice from the same seed. What our kernels and
-torch's give for the same weights may differ by rounding only, by no more than a bound derived from
-the data; it is checked while the network learns.
+Patches of a photograph are doubled by a small network that ends in a transposed convolution, or
+in a resize followed by a convolution. Both are trained twice from the same seed. What our kernels
+and torch's give for the same weights may differ by rounding only, by no more than a bound derived
+from the data; it is checked while the network learns.
 """
 
 from __future__ import annotations
@@ -140,15 +140,12 @@ def main() -> None:
             raise SystemExit(f"{upsampler.name}: {share} of the bound: our kernels are wrong")
         verdict = derive.checkerboard(upsampler.op)
         print(f"{upsampler.name}: overlap ratio {verdict.ratio}, uniform: {verdict.uniform}")
-        for step in (0, STEPS // 2, STEPS - 1):
-            print(
-                f"  loss at {step:2}: torch {theirs.losses[step]:.7f}  ours {ours.losses[step]:.7f}"
-            )
+        for i in (0, STEPS // 2, STEPS - 1):
+            print(f"  loss {i:2}: torch {theirs.losses[i]:.7f}  ours {ours.losses[i]:.7f}")
         print(f"  same weights: differences up to {share:.2f} of the derived bound")
         print(f"  time: torch {theirs.seconds:.2f} s  ours {ours.seconds:.2f} s")
-        print(
-            f"  artefact on grey: torch {artefact(theirs.model):.4f}  ours {artefact(ours.model):.4f}"
-        )
+        grey = [artefact(each.model) for each in (theirs, ours)]
+        print(f"  artefact on grey: torch {grey[0]:.4f}  ours {grey[1]:.4f}")
 
 
 if __name__ == "__main__":
