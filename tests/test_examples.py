@@ -31,7 +31,7 @@ def test_training_gives_what_torch_gives(
     upsampler: example.Upsampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(example, "STEPS", 3)
-    theirs, ours, share = example.compare(upsampler)
+    _, ours, share = example.compare(upsampler)
     assert share <= 1
     assert len(ours.losses) == 3
     assert ours.losses[-1] < ours.losses[0]

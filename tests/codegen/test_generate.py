@@ -41,7 +41,7 @@ def test_every_file_carries_the_mark() -> None:
     for path, text in files.items():
         assert MARK in text, path
         assert any(Path(path).match(pattern) for pattern in generate.OURS), path
-    assert len(files) == 3 + len(list(generate.RUNTIME.glob("*.py"))) + 8
+    assert len(files) == 4 + len(list(generate.RUNTIME.rglob("*.py"))) + 11
 
 
 def test_what_is_written_is_what_was_meant(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from .arrays import DeviceArray
 from .functions import cuda_functions
 from .kernel import CudaKernel
 from .launch import PreparedOnDevice
-from .program import Function, Program, Room, Step
+from .program import Function, Program, Room, Step, read_text
 
 __all__ = [
     "CudaKernel",
@@ -29,4 +29,5 @@ __all__ = [
     "Room",
     "Step",
     "cuda_functions",
+    "read_text",
 ]

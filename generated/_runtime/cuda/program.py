@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MOST_BLOCKS = 1 << 20  # of a grid; kernels go on in strides of it
 ARGUMENTS = {  # of each function: what it reads, then what it writes; bias may be null
@@ -87,3 +88,8 @@ class Program:
     source: str
     functions: Mapping[str, Function]
     architecture: str = "sm_75"
+
+
+def read_text(face: str) -> str:
+    """The CUDA text beside a kernel's Python face."""
+    return Path(face).with_suffix(".cu").read_text(encoding="utf-8")
