@@ -72,6 +72,25 @@ template <int left> __device__ __forceinline__ void copy_async_wait()
 }
 #endif /* elsewhere these are functions of who includes this text */
 
+/* stores 8 or 16 bytes in one piece, which compilers else take apart */
+template <class vector> __device__ __forceinline__ void store_vector(vector *to, const vector &value)
+{
+#ifdef __CUDACC__
+    if (sizeof(vector) == 16) {
+        const uint4 bits = *(const uint4 *)&value;
+        asm volatile("st.global.v4.b32 [%0], { %1, %2, %3, %4};"
+            :: "l"(to), "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w));
+    } else if (sizeof(vector) == 8) {
+        const uint2 bits = *(const uint2 *)&value;
+        asm volatile("st.global.v2.b32 [%0], { %1, %2};" :: "l"(to), "r"(bits.x), "r"(bits.y));
+    } else {
+        *to = value;
+    }
+#else
+    *to = value;
+#endif
+}
+
 /* whether a run (first, step, count) has the output y */
 __device__ __forceinline__ bool holds(const int *run, int y)
 {

@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_classic_forward_plain', arguments=('x', 'weight', 'y'), threads=128, blocks=1, samples=32, shared=0),
+                Step(kernel='conv2d_classic_forward_depthwise', arguments=('x', 'weight', 'y'), threads=128, blocks=1, samples=64, shared=0),
             ),
             prepare=(
             ),
@@ -31,7 +31,7 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_classic_input_gradient_plain', arguments=('y', 'weight', 'x'), threads=128, blocks=1, samples=8, shared=0),
+                Step(kernel='conv2d_classic_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=1, samples=16, shared=0),
             ),
             prepare=(
             ),

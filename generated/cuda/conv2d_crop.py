@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_crop_forward_plain', arguments=('x', 'weight', 'bias', 'y'), threads=128, blocks=1, samples=1, shared=0),
+                Step(kernel='conv2d_crop_forward_depthwise', arguments=('x', 'weight', 'bias', 'y'), threads=128, blocks=1, samples=2, shared=0),
             ),
             prepare=(
             ),
@@ -31,7 +31,7 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_crop_input_gradient_plain', arguments=('y', 'weight', 'x'), threads=128, blocks=3, samples=1, shared=0),
+                Step(kernel='conv2d_crop_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=2, samples=1, shared=0),
             ),
             prepare=(
             ),

@@ -22,24 +22,20 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_forward_direct', arguments=('x', 'prepared', 'y'), threads=16, blocks=16, samples=2, shared=2928),
+                Step(kernel='conv2d_depthwise_forward_depthwise', arguments=('x', 'weight', 'y'), threads=128, blocks=13, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv2d_depthwise_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=768, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=16, blocks=16, samples=2, shared=2928),
+                Step(kernel='conv2d_depthwise_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=13, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv2d_depthwise_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=768, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

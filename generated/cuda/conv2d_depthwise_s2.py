@@ -22,24 +22,20 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_s2_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=16, blocks=8, samples=2, shared=4496),
+                Step(kernel='conv2d_depthwise_s2_forward_depthwise', arguments=('x', 'weight', 'bias', 'y'), threads=128, blocks=4, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv2d_depthwise_s2_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=1920, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_s2_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=64, blocks=8, samples=8, shared=7936),
+                Step(kernel='conv2d_depthwise_s2_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=2, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv2d_depthwise_s2_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=2048, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

@@ -23,24 +23,20 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv3d_circular_forward_direct', arguments=('x', 'prepared', 'y'), threads=10, blocks=2, samples=1, shared=1632),
+                Step(kernel='conv3d_circular_forward_depthwise', arguments=('x', 'weight', 'y'), threads=128, blocks=1, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv3d_circular_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=288, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv3d_circular_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=12, blocks=1, samples=1, shared=4896),
+                Step(kernel='conv3d_circular_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=1, samples=2, shared=0),
             ),
             prepare=(
-                Step(kernel='conv3d_circular_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=288, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

@@ -22,24 +22,20 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv_transpose2d_rgb_k3s2_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=12, blocks=27, samples=1, shared=432),
+                Step(kernel='conv_transpose2d_rgb_k3s2_forward_depthwise', arguments=('x', 'weight', 'bias', 'y'), threads=128, blocks=2, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv_transpose2d_rgb_k3s2_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=144, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_rgb_k3s2_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=16, blocks=2, samples=1, shared=2864),
+                Step(kernel='conv_transpose2d_rgb_k3s2_input_gradient_depthwise', arguments=('y', 'weight', 'x'), threads=128, blocks=3, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv_transpose2d_rgb_k3s2_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=144, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

@@ -11,11 +11,9 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: trilinear2_conv3d_k3_fold, 32 blocks for any batch, 128 threads, 0 bytes shared
- *   forward: trilinear2_conv3d_k3_forward_pack, 4 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: trilinear2_conv3d_k3_forward_direct, 225 blocks for a set of 1 samples, 4 threads, 3968 bytes shared
+ *   forward: trilinear2_conv3d_k3_forward_depthwise, 8 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   input_gradient: trilinear2_conv3d_k3_fold, 32 blocks for any batch, 128 threads, 0 bytes shared
- *   input_gradient: trilinear2_conv3d_k3_input_gradient_pack, 5 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: trilinear2_conv3d_k3_input_gradient_direct, 15 blocks for a set of 1 samples, 8 threads, 8768 bytes shared
+ *   input_gradient: trilinear2_conv3d_k3_input_gradient_depthwise, 1 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   weight_gradient: trilinear2_conv3d_k3_weight_gradient_plain, 4000 blocks for any batch, 128 threads, 512 bytes shared
  *   weight_gradient: trilinear2_conv3d_k3_unfold, 1 blocks for any batch, 128 threads, 0 bytes shared
  *   bias_gradient: trilinear2_conv3d_k3_bias_gradient_plain, 2 blocks for any batch, 128 threads, 512 bytes shared
@@ -27,53 +25,6 @@ typedef int place_t;
 #define RATIO(a, b) ((sum_t)(a) / (sum_t)(b))
 __device__ __forceinline__ sum_t widen(scalar value) { return value; }
 __device__ __forceinline__ scalar narrow(sum_t value) { return value; }
-
-#ifdef __CUDACC__
-/* copies into shared memory that go on while the thread computes; beyond the array they are 0 */
-__device__ __forceinline__ void copy_async_4(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 4 : 0) : "memory");
-#else
-    *(unsigned *)to = inside ? *(const unsigned *)from : 0;
-#endif
-}
-
-__device__ __forceinline__ void copy_async_8(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 8 : 0) : "memory");
-#else
-    *(uint2 *)to = inside ? *(const uint2 *)from : make_uint2(0, 0);
-#endif
-}
-
-__device__ __forceinline__ void copy_async_16(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 16 : 0) : "memory");
-#else
-    *(uint4 *)to = inside ? *(const uint4 *)from : make_uint4(0, 0, 0, 0);
-#endif
-}
-
-__device__ __forceinline__ void copy_async_commit()
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-template <int left> __device__ __forceinline__ void copy_async_wait()
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" :: "n"(left) : "memory");
-#endif
-}
-#endif /* elsewhere these are functions of who includes this text */
 
 /* whether a run (first, step, count) has the output y */
 __device__ __forceinline__ bool holds(const int *run, int y)
@@ -236,530 +187,162 @@ static __device__ __forceinline__ place_t trilinear2_conv3d_k3_forward_border(pl
     return place;
 }
 
-/* vectors of shared memory into registers */
-template <int count> static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_columns(sum_t *to, const sum_t *from)
+static __device__ const int trilinear2_conv3d_k3_forward_plane_offsets[] = { -1, 0, 1, -1, 0, 1 };
+static __device__ const int trilinear2_conv3d_k3_forward_plane_taps[] = { 300, 100, 900, 0, 400, 700 };
+template <int n> struct alignas(n * sizeof(scalar)) trilinear2_conv3d_k3_forward_vector { scalar at[n]; };
+
+/* the place in x of a position of axis 0, negative where it reads 0 */
+static __device__ __forceinline__ int trilinear2_conv3d_k3_forward_place_0(int position)
+{
+    return (unsigned)position < 4u ? position : -1;
+}
+
+/* the place in x of a position of axis 1, negative where it reads 0 */
+static __device__ __forceinline__ int trilinear2_conv3d_k3_forward_place_1(int position)
+{
+    return (unsigned)position < 4u ? position : -1;
+}
+
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_read(
+    sum_t *v, const scalar *from, int column, bool inside)
+{
+    v[0] = inside && (unsigned)(column - 1) < 4u ? widen(from[column - 1]) : (sum_t)0;
+    v[1] = inside ? widen(from[column]) : (sum_t)0;
+    v[2] = inside ? widen(from[column + 1]) : (sum_t)0;
+    v[3] = inside ? widen(from[column + 2]) : (sum_t)0;
+}
+
+/* adds what a row of x gives to a row of sums, by a row of taps */
+static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_add(sum_t *s, const sum_t *v, const sum_t *w)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 2) {
-        const float2 read = *(const float2 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
+    for (int k = 0; k < 2; k++) {
+        s[2*k + 0] = fma(w[3], v[1*k + 0], s[2*k + 0]);
+        s[2*k + 0] = fma(w[1], v[1*k + 1], s[2*k + 0]);
+        s[2*k + 0] = fma(w[9], v[1*k + 2], s[2*k + 0]);
+        s[2*k + 1] = fma(w[0], v[1*k + 0], s[2*k + 1]);
+        s[2*k + 1] = fma(w[4], v[1*k + 1], s[2*k + 1]);
+        s[2*k + 1] = fma(w[7], v[1*k + 2], s[2*k + 1]);
     }
 }
 
-template <int count> static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_weights(sum_t *to, const sum_t *from)
+/* a tile of 2 x 4 outputs */
+template <bool vectors> static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_tile(long long sample, int rest,
+    const scalar *__restrict__ x, const sum_t *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
+    const int q_column = 1 + rest % 1 * 2;
+    rest /= 1;
+    const int q_row = 1 + rest % 2 * 1;
+    rest /= 2;
+    const int plane = 2 + rest % 4, channel = rest / 4;
+    const int group = channel / 2;
+    const scalar *const x_group = x + sample*128 + group*(place_t)128;
+    const sum_t *const w_pair = weight + group*(place_t)4000 + channel % 2 * (place_t)2000;
+    const sum_t start = bias ? widen(bias[channel]) : (sum_t)0;
+    sum_t s[8];
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
-    }
-}
-
-/* one tap of 2 output channels times 2 columns */
-static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_multiply(
-    sum_t (&sums)[2][2], const sum_t *weights, const sum_t *columns)
-{
-#pragma unroll
-    for (int o = 0; o < 2; o++)
-#pragma unroll
-        for (int j = 0; j < 2; j++)
-            sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
-}
-
-/* 4 outputs of a row; those from ``left`` on are beyond y or another tile's */
-struct __align__(8) trilinear2_conv3d_k3_forward_numbers { scalar at[2]; };
-
-static __device__ __forceinline__ void trilinear2_conv3d_k3_forward_store(
-    scalar *to, const sum_t (&values)[4], int left)
-{
-    if (left >= 4 && (unsigned long long)to % 8 == 0) {
-#pragma unroll
-        for (int i = 0; i < 4; i += 2) {
-            trilinear2_conv3d_k3_forward_numbers numbers;
-#pragma unroll
-            for (int j = 0; j < 2; j++)
-                numbers.at[j] = narrow(values[i + j]);
-            *(trilinear2_conv3d_k3_forward_numbers *)(to + i) = numbers;
+    for (int k = 0; k < 8; k++)
+        s[k] = start;
+#pragma unroll 1
+    for (int turn = (3*(plane % 2) + 0)*2; turn < (3*(plane % 2) + 3)*2; turn++) {
+        const int i = turn % 2;
+        const int x_plane = trilinear2_conv3d_k3_forward_place_0(1*(plane / 2) + trilinear2_conv3d_k3_forward_plane_offsets[(turn / 2)]);
+        const scalar *const x_rows = x_group + i*(place_t)64 + x_plane*(place_t)16;
+        const sum_t *const taps = w_pair + i*(place_t)1000 + trilinear2_conv3d_k3_forward_plane_taps[(turn / 2)];
+        sum_t w[100];
+        w[0] = widen(taps[0]);
+        w[1] = widen(taps[1]);
+        w[3] = widen(taps[3]);
+        w[4] = widen(taps[4]);
+        w[7] = widen(taps[7]);
+        w[9] = widen(taps[9]);
+        w[10] = widen(taps[10]);
+        w[11] = widen(taps[11]);
+        w[13] = widen(taps[13]);
+        w[14] = widen(taps[14]);
+        w[17] = widen(taps[17]);
+        w[19] = widen(taps[19]);
+        w[30] = widen(taps[30]);
+        w[31] = widen(taps[31]);
+        w[33] = widen(taps[33]);
+        w[34] = widen(taps[34]);
+        w[37] = widen(taps[37]);
+        w[39] = widen(taps[39]);
+        w[40] = widen(taps[40]);
+        w[41] = widen(taps[41]);
+        w[43] = widen(taps[43]);
+        w[44] = widen(taps[44]);
+        w[47] = widen(taps[47]);
+        w[49] = widen(taps[49]);
+        w[70] = widen(taps[70]);
+        w[71] = widen(taps[71]);
+        w[73] = widen(taps[73]);
+        w[74] = widen(taps[74]);
+        w[77] = widen(taps[77]);
+        w[79] = widen(taps[79]);
+        w[90] = widen(taps[90]);
+        w[91] = widen(taps[91]);
+        w[93] = widen(taps[93]);
+        w[94] = widen(taps[94]);
+        w[97] = widen(taps[97]);
+        w[99] = widen(taps[99]);
+        {
+            sum_t v[4];
+            const int at = trilinear2_conv3d_k3_forward_place_1(1*q_row + -1);
+            trilinear2_conv3d_k3_forward_read<vectors>(v, x_rows + at*(place_t)4, 1*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_forward_add(s + 0, v, w + 30);
+            trilinear2_conv3d_k3_forward_add(s + 4, v, w + 0);
         }
-        return;
+        {
+            sum_t v[4];
+            const int at = trilinear2_conv3d_k3_forward_place_1(1*q_row + 0);
+            trilinear2_conv3d_k3_forward_read<vectors>(v, x_rows + at*(place_t)4, 1*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_forward_add(s + 0, v, w + 10);
+            trilinear2_conv3d_k3_forward_add(s + 4, v, w + 40);
+        }
+        {
+            sum_t v[4];
+            const int at = trilinear2_conv3d_k3_forward_place_1(1*q_row + 1);
+            trilinear2_conv3d_k3_forward_read<vectors>(v, x_rows + at*(place_t)4, 1*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_forward_add(s + 0, v, w + 90);
+            trilinear2_conv3d_k3_forward_add(s + 4, v, w + 70);
+        }
     }
+    scalar *const y_plane = y + (sample*2 + channel)*512 + plane*(place_t)64;
 #pragma unroll
-    for (int i = 0; i < 4; i++)
-        if (i < left)
-            to[i] = narrow(values[i]);
+    for (int r = 0; r < 2; r++) {
+        const int q = q_row + r / 2, row = q*2 + r % 2;
+        if (q < 3 && row < 8) {
+            scalar *const to = y_plane + row*(place_t)8 + q_column*2;
+            if (q_column + 0 < 3 && q_column*2 + 0 < 8)
+                to[0] = narrow(s[r*4 + 0]);
+            if (q_column + 0 < 3 && q_column*2 + 1 < 8)
+                to[1] = narrow(s[r*4 + 1]);
+            if (q_column + 1 < 3 && q_column*2 + 2 < 8)
+                to[2] = narrow(s[r*4 + 2]);
+            if (q_column + 1 < 3 && q_column*2 + 3 < 8)
+                to[3] = narrow(s[r*4 + 3]);
+        }
+    }
 }
 
-/* a block of 4 threads computes 2 channels of 2 z x 2 y x 2 x;
- * it reads 2 input channels at a time.
- * A thread keeps 32 sums: 2 channels x 1 rows x 2 columns x 8 phases. */
-extern "C" __global__ void __launch_bounds__(4, 4) trilinear2_conv3d_k3_forward_direct(long long batch,
-    const scalar *__restrict__ x, const sum_t *__restrict__ weight, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
+/* a thread computes 2 x 4 outputs from 3 rows of x */
+extern "C" __global__ void __launch_bounds__(128) trilinear2_conv3d_k3_forward_depthwise(long long batch,
+    const scalar *__restrict__ x, const sum_t *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 128; /* [stage][input channel][channel thread][tap][channel] */
-    const int thread = threadIdx.x;
-    const int pixel = thread % 4, beside = thread / 4;
-    const int own_x = pixel % 1, own_y = pixel / 1 % 2, own_z = pixel / 2;
-    const int copied = threadIdx.x % 4, copied_channel = threadIdx.x / 4;
-    const long long blocks = 225 * ((batch + 0) / 1);
-    for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 225);
-        const long long sample = block / 225 * 1;
-        if (rest >= 1) {
-            const int at = (rest - 1) * 4 + (int)threadIdx.x;
-            for (long long s = sample; s < min(sample + 1, batch); s++)
-                if (at < 896)
-                    trilinear2_conv3d_k3_forward_gather(s * 1024 + at / 448 * 512ll + trilinear2_conv3d_k3_forward_border(at % 448),
-                        x, weight, bias, y);
+    const long long all = batch * 912;
+    const bool aligned = false;
+    for (long long at = (long long)blockIdx.x * 128 + threadIdx.x; at < all; at += (long long)gridDim.x * 128) {
+        if (at >= batch * 16) { // an output that no window holds for
+            const long long e = at - batch * 16;
+            trilinear2_conv3d_k3_forward_gather(e / 448 * 512 + trilinear2_conv3d_k3_forward_border((place_t)(e % 448)), x, weight, bias, y);
             continue;
         }
-        const int phases = rest % 1;
-        rest /= 1;
-        const int channel_block = rest % 1;
-        rest /= 1;
-        const int q_x = 1;
-        const int q_y = 1;
-        const int q_z = 1;
-        const int group = rest;
-        const sum_t *const weights = prepared
-            + (((long long)group * 1 + channel_block) * 1 + phases) * 864;
-        const scalar *const from = x + sample * 128 + group * 2 * 64;
-
-        /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[16], place[16];
-#pragma unroll
-        for (int i = 0; i < 16; i++) {
-            const int at = copied + 4 * i;
-            const int at_x = at % 4, at_y = at / 4 % 4, at_z = at / 16;
-            const int x_z = q_z + at_z - 1;
-            const int x_y = q_y + at_y - 1;
-            const int x_x = q_x + at_x - 1;
-            read[i] = 0 <= x_z && x_z < 4 && 0 <= x_y && x_y < 4 && 0 <= x_x && x_x < 4 ? x_z * 16 + x_y * 4 + x_x : -1;
-            place[i] = at < 64 ? (at_z * 4 + at_y) * 4 + at_x : -1;
-        }
-        const auto copy = [&](int chunk, int stage) {
-            const int channels = min(2, 2 - 2 * chunk);
-#pragma unroll 4
-            for (int c = 0; c < 2; c++) {
-                const int channel = copied_channel + 1 * c;
-                const scalar *const plane = from + (2 * chunk + channel) * 64;
-                sum_t *const tile = tiles + (stage * 2 + channel) * 64;
-#pragma unroll
-                for (int i = 0; i < 16; i++)
-                    if (place[i] >= 0 && channel < channels)
-                        copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
-            }
-            for (int i = threadIdx.x * 4; i < channels * 432; i += 16)
-                copy_async_16(taps + stage * 864 + i, weights + chunk * 864 + i, true);
-            copy_async_commit();
-        };
-
-        const int channel = (channel_block * 1 + beside) * 2;
-        sum_t sums[8][2][2];
-#pragma unroll
-        for (int o = 0; o < 2; o++) {
-            const sum_t start = bias && channel + o < 2 ? widen(bias[group * 2 + channel + o]) : (sum_t)0;
-#pragma unroll
-            for (int i = 0; i < 8; i++)
-#pragma unroll
-                for (int j = 0; j < 2; j++)
-                    sums[i][o][j] = start;
-        }
-        copy(0, 0);
-#pragma unroll 1
-        for (int chunk = 0; chunk < 1; chunk++) {
-            const int stage = chunk % 1;
-            copy_async_wait<0>();
-            __syncthreads();
-            const sum_t *const tile = tiles + stage * 128 + (own_z * 4 + own_y * 1) * 4 + own_x * 2;
-            const sum_t *const own_taps = taps + stage * 864 + beside * 432;
-            const int own = 2;
-#pragma unroll 1
-            for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 64;
-                const sum_t *const weight = own_taps + i * 432;
-                {   /* row 0 of x */
-                    const sum_t *const row = window;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 1 of x */
-                    const sum_t *const row = window + 4;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 48);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 2 of x */
-                    const sum_t *const row = window + 8;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 96);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 0 of x, at depth 1 */
-                    const sum_t *const row = window + 16;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 144);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 1 of x, at depth 1 */
-                    const sum_t *const row = window + 20;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 192);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 2 of x, at depth 1 */
-                    const sum_t *const row = window + 24;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 240);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 0 of x, at depth 2 */
-                    const sum_t *const row = window + 32;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 288);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 1 of x, at depth 2 */
-                    const sum_t *const row = window + 36;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 336);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-                {   /* row 2 of x, at depth 2 */
-                    const sum_t *const row = window + 40;
-                    const sum_t *const tap = weight;
-                    sum_t columns0[4];
-                    sum_t w[48];
-                    trilinear2_conv3d_k3_forward_weights<48>(w, tap + 384);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 2, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 4, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 6, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 8, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 10, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 12, columns0);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 14, columns0);
-                    trilinear2_conv3d_k3_forward_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 16, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 20, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 22, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 24, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 26, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 28, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 30, columns0 + 1);
-                    trilinear2_conv3d_k3_forward_multiply(sums[0], w + 32, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[1], w + 34, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[2], w + 36, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[3], w + 38, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[4], w + 40, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[5], w + 42, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[6], w + 44, columns0 + 2);
-                    trilinear2_conv3d_k3_forward_multiply(sums[7], w + 46, columns0 + 2);
-                }
-            }
-            __syncthreads();
-        }
-        if (true)
-#pragma unroll
-            for (int o = 0; o < 2; o++) {
-                if (channel + o >= 2)
-                    break;
-                scalar *const plane = y + sample * 1024 + (group * 2 + channel + o) * 512;
-                {
-                    const int y_z = 2 * (q_z + own_z);
-                    const int y_y = 2 * (q_y + own_y);
-                    const int y_x = 2 * (q_x + own_x * 2);
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[i % 2 * 1][o][i / 2];
-                    if (y_z < 6 && y_y < 6)
-                        trilinear2_conv3d_k3_forward_store(plane + (y_z * 8 + y_y) * 8 + y_x, values, 6 - y_x);
-                }
-                {
-                    const int y_z = 2 * (q_z + own_z);
-                    const int y_y = 2 * (q_y + own_y) + 1;
-                    const int y_x = 2 * (q_x + own_x * 2);
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[i % 2 * 1 + 2][o][i / 2];
-                    if (y_z < 6 && y_y < 6)
-                        trilinear2_conv3d_k3_forward_store(plane + (y_z * 8 + y_y) * 8 + y_x, values, 6 - y_x);
-                }
-                {
-                    const int y_z = 2 * (q_z + own_z) + 1;
-                    const int y_y = 2 * (q_y + own_y);
-                    const int y_x = 2 * (q_x + own_x * 2);
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[i % 2 * 1 + 4][o][i / 2];
-                    if (y_z < 6 && y_y < 6)
-                        trilinear2_conv3d_k3_forward_store(plane + (y_z * 8 + y_y) * 8 + y_x, values, 6 - y_x);
-                }
-                {
-                    const int y_z = 2 * (q_z + own_z) + 1;
-                    const int y_y = 2 * (q_y + own_y) + 1;
-                    const int y_x = 2 * (q_x + own_x * 2);
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[i % 2 * 1 + 6][o][i / 2];
-                    if (y_z < 6 && y_y < 6)
-                        trilinear2_conv3d_k3_forward_store(plane + (y_z * 8 + y_y) * 8 + y_x, values, 6 - y_x);
-                }
-            }
-    }
-}
-
-/* the weight as the blocks read it: [group][channels of a block][phases][input channel]
- * [channel thread][tap][channel], missing ones 0 */
-static __device__ const int trilinear2_conv3d_k3_forward_taps[][216] = { { 333, 330, 303, 300, 33, 30, 3, 0, 331, 334, 301, 304, 31, 34, 1, 4, 339, 337, 309, 307, 39, 37, 9, 7, 313, 310, 343, 340, 13, 10, 43, 40, 311, 314, 341, 344, 11, 14, 41, 44, 319, 317, 349, 347, 19, 17, 49, 47, 393, 390, 373, 370, 93, 90, 73, 70, 391, 394, 371, 374, 91, 94, 71, 74, 399, 397, 379, 377, 99, 97, 79, 77, 133, 130, 103, 100, 433, 430, 403, 400, 131, 134, 101, 104, 431, 434, 401, 404, 139, 137, 109, 107, 439, 437, 409, 407, 113, 110, 143, 140, 413, 410, 443, 440, 111, 114, 141, 144, 411, 414, 441, 444, 119, 117, 149, 147, 419, 417, 449, 447, 193, 190, 173, 170, 493, 490, 473, 470, 191, 194, 171, 174, 491, 494, 471, 474, 199, 197, 179, 177, 499, 497, 479, 477, 933, 930, 903, 900, 733, 730, 703, 700, 931, 934, 901, 904, 731, 734, 701, 704, 939, 937, 909, 907, 739, 737, 709, 707, 913, 910, 943, 940, 713, 710, 743, 740, 911, 914, 941, 944, 711, 714, 741, 744, 919, 917, 949, 947, 719, 717, 749, 747, 993, 990, 973, 970, 793, 790, 773, 770, 991, 994, 971, 974, 791, 794, 771, 774, 999, 997, 979, 977, 799, 797, 779, 777 } };
-
-extern "C" __global__ void __launch_bounds__(256) trilinear2_conv3d_k3_forward_pack(long long batch,
-    const sum_t *__restrict__ weight, sum_t *__restrict__ prepared)
-{
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 864; at += (long long)gridDim.x * 256) {
-        long long rest = at;
-        const int number = (int)(rest % 432);
-        rest /= 432;
-        const int beside = (int)(rest % 1);
-        rest /= 1;
-        const int input = (int)(rest % 2);
-        rest /= 2;
-        const int phases = (int)(rest % 1);
-        rest /= 1;
-        const int block = (int)(rest % 1);
-        const long long group = rest / 1;
-        const int slot = number / 2;
-        const int output = (block * 1 + beside) * 2 + number % 2;
-        const int tap = slot < 216 && output < 2 ? trilinear2_conv3d_k3_forward_taps[phases][slot] : -1;
-        prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[4000 * group + 2000ll * output + 1000ll * input + tap]);
+        if (aligned)
+            trilinear2_conv3d_k3_forward_tile<true>(at / 16, (int)(at % 16), x, weight, bias, y);
+        else
+            trilinear2_conv3d_k3_forward_tile<false>(at / 16, (int)(at % 16), x, weight, bias, y);
     }
 }
 
@@ -903,209 +486,208 @@ static __device__ __forceinline__ place_t trilinear2_conv3d_k3_input_gradient_bo
     return place;
 }
 
-/* vectors of shared memory into registers */
-template <int count> static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_columns(sum_t *to, const sum_t *from)
+static __device__ const int trilinear2_conv3d_k3_input_gradient_plane_taps[] = { 900, 700, 100, 400, 300, 0 };
+template <int n> struct alignas(n * sizeof(scalar)) trilinear2_conv3d_k3_input_gradient_vector { scalar at[n]; };
+
+/* the place in x of a position of axis 0, negative where it reads 0 */
+static __device__ __forceinline__ int trilinear2_conv3d_k3_input_gradient_place_0(int position)
 {
-#pragma unroll
-    for (int i = 0; i < count; i += 2) {
-        const float2 read = *(const float2 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
+    return (unsigned)position < 8u ? position : -1;
+}
+
+/* the place in x of a position of axis 1, negative where it reads 0 */
+static __device__ __forceinline__ int trilinear2_conv3d_k3_input_gradient_place_1(int position)
+{
+    return (unsigned)position < 8u ? position : -1;
+}
+
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_read(
+    sum_t *v, const scalar *from, int column, bool inside)
+{
+    if (vectors) {
+        trilinear2_conv3d_k3_input_gradient_vector<2> read = {};
+        if (inside && (unsigned)(column - 2) < 8u)
+            read = *(const trilinear2_conv3d_k3_input_gradient_vector<2> *)(from + column - 2);
+        v[0] = widen(read.at[0]);
+        v[1] = widen(read.at[1]);
+    } else {
+        v[0] = inside && (unsigned)(column - 2) < 8u ? widen(from[column - 2]) : (sum_t)0;
+        v[1] = inside && (unsigned)(column - 1) < 8u ? widen(from[column - 1]) : (sum_t)0;
+    }
+    if (vectors) {
+        trilinear2_conv3d_k3_input_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const trilinear2_conv3d_k3_input_gradient_vector<2> *)(from + column);
+        v[2] = widen(read.at[0]);
+        v[3] = widen(read.at[1]);
+    } else {
+        v[2] = inside ? widen(from[column]) : (sum_t)0;
+        v[3] = inside ? widen(from[column + 1]) : (sum_t)0;
+    }
+    if (vectors) {
+        trilinear2_conv3d_k3_input_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const trilinear2_conv3d_k3_input_gradient_vector<2> *)(from + column + 2);
+        v[4] = widen(read.at[0]);
+        v[5] = widen(read.at[1]);
+    } else {
+        v[4] = inside ? widen(from[column + 2]) : (sum_t)0;
+        v[5] = inside ? widen(from[column + 3]) : (sum_t)0;
+    }
+    if (vectors) {
+        trilinear2_conv3d_k3_input_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const trilinear2_conv3d_k3_input_gradient_vector<2> *)(from + column + 4);
+        v[6] = widen(read.at[0]);
+        v[7] = widen(read.at[1]);
+    } else {
+        v[6] = inside ? widen(from[column + 4]) : (sum_t)0;
+        v[7] = inside ? widen(from[column + 5]) : (sum_t)0;
     }
 }
 
-template <int count> static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_weights(sum_t *to, const sum_t *from)
+/* adds what a row of x gives to a row of sums, by a row of taps */
+static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_add(sum_t *s, const sum_t *v, const sum_t *w)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
+    for (int k = 0; k < 2; k++) {
+        s[1*k + 0] = fma(w[9], v[2*k + 0], s[1*k + 0]);
+        s[1*k + 0] = fma(w[7], v[2*k + 1], s[1*k + 0]);
+        s[1*k + 0] = fma(w[1], v[2*k + 2], s[1*k + 0]);
+        s[1*k + 0] = fma(w[4], v[2*k + 3], s[1*k + 0]);
+        s[1*k + 0] = fma(w[3], v[2*k + 4], s[1*k + 0]);
+        s[1*k + 0] = fma(w[0], v[2*k + 5], s[1*k + 0]);
     }
 }
 
-/* one tap of 1 output channels times 2 columns */
-static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_multiply(
-    sum_t (&sums)[1][2], const sum_t *weights, const sum_t *columns)
+/* a tile of 1 x 2 outputs */
+template <bool vectors> static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_tile(long long sample, int rest,
+    const scalar *__restrict__ x, const sum_t *__restrict__ weight, scalar *__restrict__ y)
 {
+    const int q_column = 1 + rest % 1 * 2;
+    rest /= 1;
+    const int q_row = 1 + rest % 2 * 1;
+    rest /= 2;
+    const int plane = 1 + rest % 2, channel = rest / 2;
+    const int group = channel / 2;
+    const scalar *const x_group = x + sample*1024 + group*(place_t)1024;
+    const sum_t *const w_pair = weight + group*(place_t)4000 + channel % 2 * (place_t)1000;
+    const sum_t start = 0;
+    sum_t s[2];
 #pragma unroll
-    for (int o = 0; o < 1; o++)
+    for (int k = 0; k < 2; k++)
+        s[k] = start;
+#pragma unroll 1
+    for (int turn = 0*2; turn < 6*2; turn++) {
+        const int i = turn % 2;
+        const int x_plane = trilinear2_conv3d_k3_input_gradient_place_0(2*(plane / 1) + (1*(turn / 2) + -2));
+        const scalar *const x_rows = x_group + i*(place_t)512 + x_plane*(place_t)64;
+        const sum_t *const taps = w_pair + i*(place_t)2000 + trilinear2_conv3d_k3_input_gradient_plane_taps[(turn / 2)];
+        sum_t w[100];
+        w[0] = widen(taps[0]);
+        w[1] = widen(taps[1]);
+        w[3] = widen(taps[3]);
+        w[4] = widen(taps[4]);
+        w[7] = widen(taps[7]);
+        w[9] = widen(taps[9]);
+        w[10] = widen(taps[10]);
+        w[11] = widen(taps[11]);
+        w[13] = widen(taps[13]);
+        w[14] = widen(taps[14]);
+        w[17] = widen(taps[17]);
+        w[19] = widen(taps[19]);
+        w[30] = widen(taps[30]);
+        w[31] = widen(taps[31]);
+        w[33] = widen(taps[33]);
+        w[34] = widen(taps[34]);
+        w[37] = widen(taps[37]);
+        w[39] = widen(taps[39]);
+        w[40] = widen(taps[40]);
+        w[41] = widen(taps[41]);
+        w[43] = widen(taps[43]);
+        w[44] = widen(taps[44]);
+        w[47] = widen(taps[47]);
+        w[49] = widen(taps[49]);
+        w[70] = widen(taps[70]);
+        w[71] = widen(taps[71]);
+        w[73] = widen(taps[73]);
+        w[74] = widen(taps[74]);
+        w[77] = widen(taps[77]);
+        w[79] = widen(taps[79]);
+        w[90] = widen(taps[90]);
+        w[91] = widen(taps[91]);
+        w[93] = widen(taps[93]);
+        w[94] = widen(taps[94]);
+        w[97] = widen(taps[97]);
+        w[99] = widen(taps[99]);
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + -2);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 90);
+        }
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + -1);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 70);
+        }
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + 0);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 10);
+        }
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + 1);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 40);
+        }
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + 2);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 30);
+        }
+        {
+            sum_t v[8];
+            const int at = trilinear2_conv3d_k3_input_gradient_place_1(2*q_row + 3);
+            trilinear2_conv3d_k3_input_gradient_read<vectors>(v, x_rows + at*(place_t)8, 2*q_column, x_plane >= 0 && at >= 0);
+            trilinear2_conv3d_k3_input_gradient_add(s + 0, v, w + 0);
+        }
+    }
+    scalar *const y_plane = y + (sample*2 + channel)*64 + plane*(place_t)16;
 #pragma unroll
-        for (int j = 0; j < 2; j++)
-            sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
+    for (int r = 0; r < 1; r++) {
+        const int q = q_row + r / 1, row = q*1 + r % 1;
+        if (q < 3 && row < 4) {
+            scalar *const to = y_plane + row*(place_t)4 + q_column*1;
+            if (q_column + 0 < 3 && q_column*1 + 0 < 4)
+                to[0] = narrow(s[r*2 + 0]);
+            if (q_column + 1 < 3 && q_column*1 + 1 < 4)
+                to[1] = narrow(s[r*2 + 1]);
+        }
+    }
 }
 
-/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
-static __device__ __forceinline__ void trilinear2_conv3d_k3_input_gradient_store(
-    scalar *to, const sum_t (&values)[2], int left)
+/* a thread computes 1 x 2 outputs from 6 rows of x */
+extern "C" __global__ void __launch_bounds__(128) trilinear2_conv3d_k3_input_gradient_depthwise(long long batch,
+    const scalar *__restrict__ x, const sum_t *__restrict__ weight, scalar *__restrict__ y)
 {
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-        if (i < left)
-            to[i] = narrow(values[i]);
-}
-
-/* a block of 8 threads computes 2 channels of 2 z x 2 y x 2 x;
- * it reads 2 input channels at a time.
- * A thread keeps 2 sums: 1 channels x 1 rows x 2 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(8, 2) trilinear2_conv3d_k3_input_gradient_direct(long long batch,
-    const scalar *__restrict__ x, const sum_t *__restrict__ weight, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
-{
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 1024; /* [stage][input channel][channel thread][tap][channel] */
-    const int thread = threadIdx.x;
-    const int pixel = thread % 4, beside = thread / 4;
-    const int own_x = pixel % 1, own_y = pixel / 1 % 2, own_z = pixel / 2;
-    const int copied = threadIdx.x % 8, copied_channel = threadIdx.x / 8;
-    const long long blocks = 15 * ((batch + 0) / 1);
-    for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 15);
-        const long long sample = block / 15 * 1;
-        if (rest >= 1) {
-            const int at = (rest - 1) * 8 + (int)threadIdx.x;
-            for (long long s = sample; s < min(sample + 1, batch); s++)
-                if (at < 112)
-                    trilinear2_conv3d_k3_input_gradient_gather(s * 128 + at / 56 * 64ll + trilinear2_conv3d_k3_input_gradient_border(at % 56),
-                        x, weight, 0, y);
+    const long long all = batch * 120;
+    const bool aligned = (unsigned long long)x % 8 == 0;
+    for (long long at = (long long)blockIdx.x * 128 + threadIdx.x; at < all; at += (long long)gridDim.x * 128) {
+        if (at >= batch * 8) { // an output that no window holds for
+            const long long e = at - batch * 8;
+            trilinear2_conv3d_k3_input_gradient_gather(e / 56 * 64 + trilinear2_conv3d_k3_input_gradient_border((place_t)(e % 56)), x, weight, 0, y);
             continue;
         }
-        const int phases = rest % 1;
-        rest /= 1;
-        const int channel_block = rest % 1;
-        rest /= 1;
-        const int q_x = 1;
-        const int q_y = 1;
-        const int q_z = 1;
-        const int group = rest;
-        const sum_t *const weights = prepared
-            + (((long long)group * 1 + channel_block) * 1 + phases) * 1168;
-        const scalar *const from = x + sample * 1024 + group * 2 * 512;
-
-        /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[64], place[64];
-#pragma unroll
-        for (int i = 0; i < 64; i++) {
-            const int at = copied + 8 * i;
-            const int at_x = at % 8, at_y = at / 8 % 8, at_z = at / 64;
-            const int x_z = 2 * q_z + at_z - 2;
-            const int x_y = 2 * q_y + at_y - 2;
-            const int x_x = 2 * q_x + at_x - 2;
-            read[i] = 0 <= x_z && x_z < 8 && 0 <= x_y && x_y < 8 && 0 <= x_x && x_x < 8 ? x_z * 64 + x_y * 8 + x_x : -1;
-            place[i] = at < 512 ? (at_z * 8 + at_y) * 8 + at_x % 2 * 4 + at_x / 2 : -1;
-        }
-        const auto copy = [&](int chunk, int stage) {
-            const int channels = min(2, 2 - 2 * chunk);
-#pragma unroll 4
-            for (int c = 0; c < 2; c++) {
-                const int channel = copied_channel + 1 * c;
-                const scalar *const plane = from + (2 * chunk + channel) * 512;
-                sum_t *const tile = tiles + (stage * 2 + channel) * 512;
-#pragma unroll
-                for (int i = 0; i < 64; i++)
-                    if (place[i] >= 0 && channel < channels)
-                        copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
-            }
-            for (int i = threadIdx.x * 4; i < channels * 584; i += 32)
-                copy_async_16(taps + stage * 1168 + i, weights + chunk * 1168 + i, true);
-            copy_async_commit();
-        };
-
-        const int channel = (channel_block * 2 + beside) * 1;
-        sum_t sums[1][1][2];
-#pragma unroll
-        for (int o = 0; o < 1; o++) {
-            const sum_t start = (sum_t)0;
-#pragma unroll
-            for (int i = 0; i < 1; i++)
-#pragma unroll
-                for (int j = 0; j < 2; j++)
-                    sums[i][o][j] = start;
-        }
-        copy(0, 0);
-#pragma unroll 1
-        for (int chunk = 0; chunk < 1; chunk++) {
-            const int stage = chunk % 1;
-            copy_async_wait<0>();
-            __syncthreads();
-            const sum_t *const tile = tiles + stage * 1024 + (own_z * 16 + own_y * 2) * 8 + own_x * 2;
-            const sum_t *const own_taps = taps + stage * 1168 + beside * 292;
-            const int own = 2;
-#pragma unroll 1
-            for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 512;
-                const sum_t *const weight = own_taps + i * 584;
-#pragma unroll
-                for (int tz = 0; tz < 6; tz++)
-#pragma unroll
-                for (int ty = 0; ty < 6; ty++)
-                {   /* the taps of a row */
-                    const sum_t *const row = window + 64 * tz + 8 * ty;
-                    const sum_t *const tap = weight + 48 * tz + 8 * ty;
-                    sum_t columns0[4];
-                    sum_t columns1[4];
-                    sum_t w[8];
-                    trilinear2_conv3d_k3_input_gradient_weights<8>(w, tap);
-                    trilinear2_conv3d_k3_input_gradient_columns<2>(columns0, row);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w, columns0);
-                    trilinear2_conv3d_k3_input_gradient_columns<2>(columns1, row + 4);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w + 1, columns1);
-                    trilinear2_conv3d_k3_input_gradient_columns<2>(columns0 + 2, row + 2);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w + 2, columns0 + 1);
-                    trilinear2_conv3d_k3_input_gradient_columns<2>(columns1 + 2, row + 6);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w + 3, columns1 + 1);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w + 4, columns0 + 2);
-                    trilinear2_conv3d_k3_input_gradient_multiply(sums[0], w + 5, columns1 + 2);
-                }
-            }
-            __syncthreads();
-        }
-        if (true)
-#pragma unroll
-            for (int o = 0; o < 1; o++) {
-                if (channel + o >= 2)
-                    break;
-                scalar *const plane = y + sample * 128 + (group * 2 + channel + o) * 64;
-                {
-                    const int y_z = q_z + own_z;
-                    const int y_y = q_y + own_y;
-                    const int y_x = q_x + own_x * 2;
-                    sum_t values[2];
-#pragma unroll
-                    for (int i = 0; i < 2; i++)
-                        values[i] = sums[0][o][i];
-                    if (y_z < 3 && y_y < 3)
-                        trilinear2_conv3d_k3_input_gradient_store(plane + (y_z * 4 + y_y) * 4 + y_x, values, 3 - y_x);
-                }
-            }
-    }
-}
-
-/* the weight as the blocks read it: [group][channels of a block][phases][input channel]
- * [channel thread][tap][channel], missing ones 0 */
-static __device__ const int trilinear2_conv3d_k3_input_gradient_taps[][288] = { { 999, 997, 991, 994, 993, 990, -1, -1, 979, 977, 971, 974, 973, 970, -1, -1, 919, 917, 911, 914, 913, 910, -1, -1, 949, 947, 941, 944, 943, 940, -1, -1, 939, 937, 931, 934, 933, 930, -1, -1, 909, 907, 901, 904, 903, 900, -1, -1, 799, 797, 791, 794, 793, 790, -1, -1, 779, 777, 771, 774, 773, 770, -1, -1, 719, 717, 711, 714, 713, 710, -1, -1, 749, 747, 741, 744, 743, 740, -1, -1, 739, 737, 731, 734, 733, 730, -1, -1, 709, 707, 701, 704, 703, 700, -1, -1, 199, 197, 191, 194, 193, 190, -1, -1, 179, 177, 171, 174, 173, 170, -1, -1, 119, 117, 111, 114, 113, 110, -1, -1, 149, 147, 141, 144, 143, 140, -1, -1, 139, 137, 131, 134, 133, 130, -1, -1, 109, 107, 101, 104, 103, 100, -1, -1, 499, 497, 491, 494, 493, 490, -1, -1, 479, 477, 471, 474, 473, 470, -1, -1, 419, 417, 411, 414, 413, 410, -1, -1, 449, 447, 441, 444, 443, 440, -1, -1, 439, 437, 431, 434, 433, 430, -1, -1, 409, 407, 401, 404, 403, 400, -1, -1, 399, 397, 391, 394, 393, 390, -1, -1, 379, 377, 371, 374, 373, 370, -1, -1, 319, 317, 311, 314, 313, 310, -1, -1, 349, 347, 341, 344, 343, 340, -1, -1, 339, 337, 331, 334, 333, 330, -1, -1, 309, 307, 301, 304, 303, 300, -1, -1, 99, 97, 91, 94, 93, 90, -1, -1, 79, 77, 71, 74, 73, 70, -1, -1, 19, 17, 11, 14, 13, 10, -1, -1, 49, 47, 41, 44, 43, 40, -1, -1, 39, 37, 31, 34, 33, 30, -1, -1, 9, 7, 1, 4, 3, 0, -1, -1 } };
-
-extern "C" __global__ void __launch_bounds__(256) trilinear2_conv3d_k3_input_gradient_pack(long long batch,
-    const sum_t *__restrict__ weight, sum_t *__restrict__ prepared)
-{
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 1168; at += (long long)gridDim.x * 256) {
-        long long rest = at;
-        const int number = (int)(rest % 292);
-        rest /= 292;
-        const int beside = (int)(rest % 2);
-        rest /= 2;
-        const int input = (int)(rest % 2);
-        rest /= 2;
-        const int phases = (int)(rest % 1);
-        rest /= 1;
-        const int block = (int)(rest % 1);
-        const long long group = rest / 1;
-        const int slot = number / 1;
-        const int output = (block * 2 + beside) * 1 + number % 1;
-        const int tap = slot < 288 && output < 2 ? trilinear2_conv3d_k3_input_gradient_taps[phases][slot] : -1;
-        prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[4000 * group + 1000ll * output + 2000ll * input + tap]);
+        if (aligned)
+            trilinear2_conv3d_k3_input_gradient_tile<true>(at / 8, (int)(at % 8), x, weight, y);
+        else
+            trilinear2_conv3d_k3_input_gradient_tile<false>(at / 8, (int)(at % 8), x, weight, y);
     }
 }
 
@@ -1333,14 +915,13 @@ extern "C" __global__ void __launch_bounds__(128) trilinear2_conv3d_k3_bias_grad
 extern "C" long long trilinear2_conv3d_k3_forward_room(long long batch)
 {
     (void)batch;
-    return 0 + 16128 + 3584;
+    return 0 + 16128;
 }
 
 extern "C" cudaError_t trilinear2_conv3d_k3_forward(long long batch, const scalar *x, const scalar *weight, const scalar *bias, scalar *y, void *room, cudaStream_t stream)
 {
     (void)room;
     sum_t *const folded = (sum_t *)((unsigned char *)room + (0));
-    sum_t *const prepared = (sum_t *)((unsigned char *)room + (0 + 16128));
     cudaError_t error = cudaSuccess;
     {
         const long long blocks = 32ll;
@@ -1352,19 +933,10 @@ extern "C" cudaError_t trilinear2_conv3d_k3_forward(long long batch, const scala
             return error;
     }
     {
-        const long long blocks = 4ll;
+        const long long blocks = 8ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            trilinear2_conv3d_k3_forward_pack<<<grid, 256, 0, stream>>>(batch, folded, prepared);
-        error = cudaGetLastError();
-        if (error != cudaSuccess)
-            return error;
-    }
-    {
-        const long long blocks = 225ll * ((batch + 0) / 1);
-        const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
-        if (grid)
-            trilinear2_conv3d_k3_forward_direct<<<grid, 4, 3968, stream>>>(batch, x, folded, prepared, bias, y);
+            trilinear2_conv3d_k3_forward_depthwise<<<grid, 128, 0, stream>>>(batch, x, folded, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;
@@ -1375,14 +947,13 @@ extern "C" cudaError_t trilinear2_conv3d_k3_forward(long long batch, const scala
 extern "C" long long trilinear2_conv3d_k3_input_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 16128 + 4864;
+    return 0 + 16128;
 }
 
 extern "C" cudaError_t trilinear2_conv3d_k3_input_gradient(long long batch, const scalar *y, const scalar *weight, scalar *x, void *room, cudaStream_t stream)
 {
     (void)room;
     sum_t *const folded = (sum_t *)((unsigned char *)room + (0));
-    sum_t *const prepared = (sum_t *)((unsigned char *)room + (0 + 16128));
     cudaError_t error = cudaSuccess;
     {
         const long long blocks = 32ll;
@@ -1394,19 +965,10 @@ extern "C" cudaError_t trilinear2_conv3d_k3_input_gradient(long long batch, cons
             return error;
     }
     {
-        const long long blocks = 5ll;
+        const long long blocks = 1ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            trilinear2_conv3d_k3_input_gradient_pack<<<grid, 256, 0, stream>>>(batch, folded, prepared);
-        error = cudaGetLastError();
-        if (error != cudaSuccess)
-            return error;
-    }
-    {
-        const long long blocks = 15ll * ((batch + 0) / 1);
-        const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
-        if (grid)
-            trilinear2_conv3d_k3_input_gradient_direct<<<grid, 8, 8768, stream>>>(batch, y, folded, prepared, x);
+            trilinear2_conv3d_k3_input_gradient_depthwise<<<grid, 128, 0, stream>>>(batch, y, folded, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

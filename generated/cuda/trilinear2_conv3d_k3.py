@@ -23,28 +23,24 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='trilinear2_conv3d_k3_forward_direct', arguments=('x', 'folded', 'prepared', 'bias', 'y'), threads=4, blocks=225, samples=1, shared=3968),
+                Step(kernel='trilinear2_conv3d_k3_forward_depthwise', arguments=('x', 'folded', 'bias', 'y'), threads=128, blocks=8, samples=1, shared=0),
             ),
             prepare=(
                 Step(kernel='trilinear2_conv3d_k3_fold', arguments=('weight', 'folded'), threads=128, blocks=32, samples=0, shared=0),
-                Step(kernel='trilinear2_conv3d_k3_forward_pack', arguments=('folded', 'prepared'), threads=256, blocks=4, samples=0, shared=0),
             ),
             rooms={
                 "folded": Room(fixed=16000, per_sample=0, type='sum_t'),
-                "prepared": Room(fixed=3456, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='trilinear2_conv3d_k3_input_gradient_direct', arguments=('y', 'folded', 'prepared', 'x'), threads=8, blocks=15, samples=1, shared=8768),
+                Step(kernel='trilinear2_conv3d_k3_input_gradient_depthwise', arguments=('y', 'folded', 'x'), threads=128, blocks=1, samples=1, shared=0),
             ),
             prepare=(
                 Step(kernel='trilinear2_conv3d_k3_fold', arguments=('weight', 'folded'), threads=128, blocks=32, samples=0, shared=0),
-                Step(kernel='trilinear2_conv3d_k3_input_gradient_pack', arguments=('folded', 'prepared'), threads=256, blocks=5, samples=0, shared=0),
             ),
             rooms={
                 "folded": Room(fixed=16000, per_sample=0, type='sum_t'),
-                "prepared": Room(fixed=4672, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(
