@@ -28,7 +28,9 @@ GENERATED = ROOT / "generated"
 C_FILES = sorted((GENERATED / "c").glob("*.c"))
 HEADERS = sorted((GENERATED / "c").glob("*.h"))
 ALL = sorted(
-    path for kind in ("py", "c", "h", "cu", "tex", "cert.json") for path in GENERATED.rglob(f"*.{kind}")
+    path
+    for kind in ("py", "c", "h", "cu", "tex", "cert.json")
+    for path in GENERATED.rglob(f"*.{kind}")
 )
 STRICT = ["-Wall", "-Wextra", "-Werror", "-Wpedantic", "-Wno-unknown-pragmas"]
 

@@ -56,7 +56,9 @@ def test_every_kernel_has_one() -> None:
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_the_hashes_are_those_of_the_texts(path: Path) -> None:
     record = json.loads(path.read_text())
-    suffixes = {"c": [".c", ".h", ".py"], "cuda": [".cu", ".py"], "numpy": [".py"]}[path.parent.name]
+    suffixes = {"c": [".c", ".h", ".py"], "cuda": [".cu", ".py"], "numpy": [".py"]}[
+        path.parent.name
+    ]
     name = path.name.removesuffix(".cert.json")
     texts = [name + suffix for suffix in suffixes]
     if (path.parent / f"selftest/{name}.c").exists():
