@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from derive.core.form import TrilinearForm
 
 from .depthwise import Depthwise, depthwise
+from .depthwise_gradient import DepthwiseGradient, depthwise_gradient
 from .device import Device
 from .direct import Direct
 from .direct_choice import direct
@@ -25,7 +26,7 @@ class Gathered:
 
 
 Schedule = Gathered | Depthwise | Direct | Tensor
-ByWeight = Gathered | WeightGradient
+ByWeight = Gathered | DepthwiseGradient | WeightGradient
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def plan(form: TrilinearForm, device: Device, dtype: str) -> CudaPlan:
     return CudaPlan(
         _gather(form, device, dtype),
         _gather(form.adjoint, device, dtype),
-        weight_gradient(form, device, dtype) or Gathered(),
+        _gradient(form, device, dtype),
     )
 
 
@@ -56,3 +57,8 @@ def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
             return found[1]
     tiled = direct(form, device, ITEM[dtype]) if worth_tiles(form) else None
     return tiled or Gathered()
+
+
+def _gradient(form: TrilinearForm, device: Device, dtype: str) -> ByWeight:
+    alone = depthwise_gradient(form, device, dtype)
+    return alone or weight_gradient(form, device, dtype) or Gathered()

@@ -43,7 +43,7 @@ POINT = window_of(Axis.of(Relation(), n_in=1, n_out=1, n_tap=1))
 
 def suits(form: TrilinearForm) -> bool:
     """Whether ``weight_gradient`` may take a folded form."""
-    return _side(form) is not None
+    return side_of(form) is not None
 
 
 def weight_gradient(form: TrilinearForm, device: Device, dtype: str) -> WeightGradient | None:
@@ -55,7 +55,7 @@ def weight_gradient(form: TrilinearForm, device: Device, dtype: str) -> WeightGr
     >>> found.rows.reads, found.columns.taps, found.tile.threads
     (((0, 0), (0, 1), (0, 2)), ((0, 1, 2),), 192)
     """
-    side = _side(form)
+    side = side_of(form)
     if side is None:
         return None
     item = 8 if dtype == "float64" else 4
@@ -99,7 +99,7 @@ def _waves(tile: Tile) -> tuple[float, float]:
     return max(1, outputs * parts * VECTOR / 32), max(1, others * parts * VECTOR / 32)
 
 
-def _side(form: TrilinearForm) -> Side | None:
+def side_of(form: TrilinearForm) -> Side | None:
     """The form, or its adjoint: of a transposed layer that one has a single phase."""
     for each, exchanged in ((form, False), (form.adjoint, True)):
         flat = flattened(each)

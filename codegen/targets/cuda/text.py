@@ -8,6 +8,7 @@ from math import prod
 
 from codegen._runtime.cuda.program import Function, Program, Room, Step
 from codegen.cuda.depthwise import Depthwise
+from codegen.cuda.depthwise_gradient import DepthwiseGradient
 from codegen.cuda.device import Device
 from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, CudaPlan, Schedule
@@ -25,6 +26,7 @@ from derive.core.form import TrilinearForm
 from .combine import UNFOLDED, fold_step, resample_part, unfold_step
 from .correlation import bias_part, correlation_part
 from .depthwise import depthwise_part
+from .depthwise_gradient import depthwise_gradient_part
 from .direct import direct_part
 from .gather import gather_part, gather_text
 from .host import host_page
@@ -111,6 +113,8 @@ class _Learned:
 
     def _by_weight(self, schedule: ByWeight, result: str) -> CudaPart:
         function = CudaFunction(self.name, "weight_gradient", folded=result == UNFOLDED)
+        if isinstance(schedule, DepthwiseGradient):
+            return depthwise_gradient_part(schedule, function, result)
         if isinstance(schedule, WeightGradient):
             return weight_gradient_part(schedule, function, self.dtype, result)
         return correlation_part(self.form, function, NUMBERS[self.dtype].sum_item, result)
