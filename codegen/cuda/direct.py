@@ -146,7 +146,7 @@ class Direct(DirectBlock):
     @property
     def registers(self) -> int:
         """About how many a thread takes."""
-        return self.thread.registers + 2 * self.copies
+        return self.thread.registers + 3 * self.copies
 
 
 @cache

@@ -25,7 +25,7 @@ THREADS = (64, 256)  # of a block, from and to
 FULL = 1024  # threads that a multiprocessor has good use for
 MOST_PARTS = 8
 CHUNKS = (8, 4, 2)  # input channels of a part at a time, the first that fits
-COPIES = 24  # places of x of an input channel that a thread copies at most
+COPIES = 12  # places of x of an input channel that a thread copies at most
 PLENTY = 48 * 1024  # bytes of shared memory that every device gives a block unasked
 TRIED = 3  # blocks of registers of each size
 CHANNELS = (16, 8, 4, 2, 1)
@@ -61,12 +61,11 @@ def candidates(form: TrilinearForm, device: Device, words: int) -> Iterator[Dire
     sample = max(prod(form.input_shape), prod(form.output_shape))
     if sample > MOST_PLACES or form.output_shape[0] * form.input_shape[0] == 0:
         return
-    threads, found = _threads(form, words), False
+    found = False
     for filled in (True, False):  # warps that are not full, where there is too little to do
+        threads = _threads(form, words, dense=filled)
         for schedule in (made for each in threads for made in _blocks(form, device, each, filled)):
-            held = schedule.samples * sample <= MOST_PLACES and (
-                schedule.copies <= COPIES or not filled
-            )
+            held = schedule.samples * sample <= MOST_PLACES and schedule.copies <= COPIES
             if held and resident(schedule, device):
                 found = True
                 yield schedule
@@ -74,10 +73,10 @@ def candidates(form: TrilinearForm, device: Device, words: int) -> Iterator[Dire
             return
 
 
-def _threads(form: TrilinearForm, words: int) -> list[DirectThread]:
+def _threads(form: TrilinearForm, words: int, *, dense: bool) -> list[DirectThread]:
     """What a thread may compute: the best few of each size, by instructions for a multiply-add.
 
-    Those whose hot loop does too little else are left out, unless all are.
+    With ``dense`` those whose hot loop does much else are left out, unless all are.
     """
     channels = {*CHANNELS, form.channels_out} if form.channels_out <= 6 else CHANNELS
     made = (
@@ -86,9 +85,10 @@ def _threads(form: TrilinearForm, words: int) -> list[DirectThread]:
         for block in product(channels, ROWS, COLUMNS)
     )
     fitting = [thread for thread in made if _fits(thread, form)]
-    dense = [thread for thread in fitting if thread.share >= LEAST_SHARE] or fitting
+    if dense:
+        fitting = [each for each in fitting if each.share >= LEAST_SHARE] or fitting
     sized: dict[int, list[tuple[float, int, DirectThread]]] = {most: [] for most in FEW_SUMS}
-    for i, thread in enumerate(dense):
+    for i, thread in enumerate(fitting):
         size = next(most for most in FEW_SUMS if thread.sums * words <= most)
         sized[size].append((_effort(thread, form), i, thread))
     return [thread for each in sized.values() for _, _, thread in sorted(each)[:TRIED]]

@@ -36,12 +36,15 @@ def multiply_adds(device: Device, words: int) -> int:
     return DOUBLES.get(device.capability, 64)
 
 
-def resident(schedule: Direct, device: Device) -> int:
-    """Blocks that are on a multiprocessor at a time; 0 if not even one can be."""
+def resident(schedule: Direct, device: Device, spare: int = 0) -> int:
+    """Blocks that are on a multiprocessor at a time; 0 if not even one can be.
+
+    ``spare`` registers a thread are left free.
+    """
     if schedule.registers > MOST_REGISTERS or schedule.shared > device.shared_bytes:
         return 0
     threads = -(-schedule.threads // ALLOTTED) * ALLOTTED
-    registers = -(-schedule.registers // 8) * 8 * threads
+    registers = -(-(schedule.registers + spare) // 8) * 8 * threads
     return min(
         device.registers // registers,
         device.shared_per_multiprocessor // (schedule.shared + 1024),

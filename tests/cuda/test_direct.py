@@ -67,7 +67,10 @@ DTYPES = {  # by dtype the operators that are run in it
     "float64": ["plain", "grouped", "transposed", "blended"],
     "float16": ["strided", "uneven", "nearest"],
 }
-LEFT = {("phases", "input_gradient")}  # to the gather: few threads would copy many places
+LEFT = {  # to the gather: few threads would copy many places
+    ("phases", "input_gradient"),
+    ("grown", "input_gradient"),
+}
 LARGE: dict[str, Operator] = {
     "3x3": Conv2d(64, 64, 3, padding=1, input_size=(56, 56)),
     "deep": Conv2d(512, 512, 3, padding=1, input_size=(7, 7)),

@@ -21,6 +21,7 @@ from .numbers import Numbers
 from .part import CudaFunction, CudaPart
 
 PACK_THREADS = 256
+SPARE = 24  # registers beyond the counted ones that the compiler is left, so that it spills none
 ALL = ["copy_async_wait<0>();"]
 AHEAD = [
     "if (chunk < {last})",
@@ -51,7 +52,7 @@ def direct_part(
         pack_threads=PACK_THREADS,
         schedule=schedule,
         thread=schedule.thread,
-        resident=max(1, resident(schedule, device)),
+        resident=max(1, resident(schedule, device, spare=SPARE)),
         weight_parameter=(
             f", const {function.weight_type} *__restrict__ weight" if bordered else ""
         ),

@@ -13,6 +13,7 @@ from derive.core.form import TrilinearForm
 from .numbers import Numbers
 
 NAMES = ("z", "y", "x")
+IN_FLIGHT = 8  # places of x that a thread copies at once, which may take registers
 
 
 def thread_words(schedule: Direct) -> dict[str, Any]:
@@ -112,6 +113,7 @@ def copy_words(schedule: Direct, form: TrilinearForm, numbers: Numbers) -> dict[
         copy = f"copy_async_{item}(tile + place[i], plane + max(read[i], 0), read[i] >= 0);"
     return {
         "copy": copy,
+        "copied_together": max(1, min(4, IN_FLIGHT // schedule.copies)),
         "copy_threads": schedule.threads // schedule.copy_channels,
         "positions": dict(zip(NAMES, schedule.positions, strict=True)),
         "read": f"{depth} + x_y * {width} + x_x",
