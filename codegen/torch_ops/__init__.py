@@ -9,6 +9,11 @@ Needs torch, 2.4 or later: ``pip install exactconv[torch]``. One line changes a 
 torch.Size([4, 2, 5, 6])
 """
 
+try:
+    import torch as torch
+except ImportError:
+    raise ImportError("codegen.torch_ops needs torch: pip install exactconv[torch]") from None
+
 from . import registration as registration
 from .functions import convolve
 from .modules import (

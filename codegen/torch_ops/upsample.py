@@ -90,6 +90,8 @@ class UpsampleConv2d(Conv2d):
             algorithm=algorithm,
         )
 
+    _conv_forward = Conv2d._conv_forward  # its own: derive.from_torch does not take it for Conv2d's
+
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in OF_RESIZE and "words" in self.__dict__:

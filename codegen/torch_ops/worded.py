@@ -96,6 +96,8 @@ class Convolving(Worded):
         }
         self._begin(given, algorithm, device, dtype)
 
+    computes_as_torch = True  # derive.from_torch takes it for torch's
+
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return convolve(self.words, input, weight, bias)
 
@@ -145,6 +147,8 @@ class Transposing(Worded):
             "padding_mode": padding_mode,
         }
         self._begin(given, algorithm, device, dtype)
+
+    computes_as_torch = True
 
     def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
         """torch's; ``output_size`` picks one of the sizes that a convolution maps to that of x."""

@@ -17,6 +17,7 @@ CHAIN = "Sequential"
 RESIZE = "Upsample"
 HOME = "torch.nn.modules."  # where torch keeps the classes of these names
 COMPUTING = ("forward", "_conv_forward")  # what has its own computes something else
+SAME = "computes_as_torch"  # true in a class whose own way of computing gives the same
 NOT_TORCHS = ("input_dilation", "input_size", "output_size")
 
 
@@ -71,7 +72,8 @@ def _torch_name(module: Any) -> str | None:
     for each in type(module).__mro__:
         if each.__module__.startswith(HOME) and (each.__name__ in (*LAYERS, CHAIN, RESIZE)):
             return None if own.intersection(COMPUTING) else each.__name__
-        own.update(vars(each))
+        if not vars(each).get(SAME):
+            own.update(vars(each))
     return None
 
 
