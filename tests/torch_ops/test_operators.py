@@ -71,6 +71,17 @@ def test_gradients_of_first_and_second_order(name: str, way: str) -> None:
     assert torch.autograd.gradgradcheck(call, (x, w, b), fast_mode=name != "strided")
 
 
+@pytest.mark.parametrize("name", ["strided", "transposed"])
+def test_the_gradients_are_operators_with_gradients_of_their_own(name: str) -> None:
+    words, size, x, w, _, g = given(name)
+    assert torch.autograd.gradcheck(
+        lambda g, w: ops.input_gradient(words, g, w, size), (g, w), fast_mode=True
+    )
+    assert torch.autograd.gradcheck(
+        lambda x, g: ops.weight_gradient(words, x, g), (x, g), fast_mode=True
+    )
+
+
 @pytest.mark.parametrize("frozen", [(0,), (1,), (2,), (0, 1), (1, 2), (0, 2), (0, 1, 2)])
 @pytest.mark.parametrize("way", ["eager", "operator"])
 def test_only_what_is_asked_for_is_differentiated(way: str, frozen: tuple[int, ...]) -> None:
@@ -155,6 +166,8 @@ def test_exported_for_any_batch_and_size(name: str) -> None:
     program = torch.export.export(Model(), (x.detach(),), dynamic_shapes=(dynamic,))
     targets = [str(node.target) for node in program.graph.nodes]
     assert "exactconv.forward.default" in targets
+    (made,) = (n.meta["val"] for n in program.graph.nodes if "exactconv" in str(n.target))
+    assert made.shape[1] == ours.words.chain_of(words).channels[1]
     for shape in ((2, 2, *size), (5, 2, *(n + 3 for n in size))):
         x = integral(shape)
         assert torch.equal(program.module()(x), ours.convolve(words, x, w, b))
