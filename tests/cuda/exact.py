@@ -6,7 +6,7 @@ and halves are rounded once, when they are stored. Else it must be within the de
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -106,12 +106,14 @@ class Trial:
         off = np.abs(loaded(result, dtype) - expected)
         return not bool(np.all(off <= bound + np.spacing(np.abs(expected))))
 
-    def failures(self, emulated: Emulated, seed: int) -> Iterator[str]:
+    def failures(
+        self, emulated: Emulated, seed: int, only: Sequence[str] | None = None
+    ) -> Iterator[str]:
         """The functions that are wrong, or whose bits depend on the grid, the order of the threads
         or where arrays begin.
         """
         dtype = emulated.program.dtype
-        for direction in directions(self.op):
+        for direction in only or directions(self.op):
             try:
                 result = self.run(emulated, direction, seed=seed)
                 again = self.run(emulated, direction, seed=seed + 1, most=1, shift=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from codegen.cuda.depthwise import depthwise
 from codegen.cuda.device import Device
 from codegen.cuda.direct_choice import direct
 from codegen.cuda.schedule import ITEM, ByWeight, CudaPlan, Gathered, Schedule, plan
@@ -10,6 +13,7 @@ from codegen.cuda.weight_gradient import weight_gradient
 from codegen.cuda.windows import window_of
 from derive.core.form import TrilinearForm
 
+Plan = Callable[[TrilinearForm, str], CudaPlan]  # of a folded form and a dtype
 DEVICE = Device()
 SETS = (1, 8, 64)  # samples that a tile is chosen for: another tile each
 
@@ -46,12 +50,23 @@ def by_tiles(form: TrilinearForm, dtype: str) -> CudaPlan:
     def of(form: TrilinearForm) -> Schedule:
         return direct(form, DEVICE, ITEM[dtype], SETS[sum(form.input_shape) % 3]) or Gathered()
 
-    return CudaPlan(of(form), of(form.adjoint), Gathered())
+    return CudaPlan(of(form), of(form.adjoint), in_tiles(form, dtype))
 
 
-PLANS = {
+def by_planes(form: TrilinearForm, dtype: str) -> CudaPlan:
+    """Depthwise wherever groups are small enough, else in tiles."""
+    others = by_tiles(form, dtype)
+    return CudaPlan(
+        depthwise(form, DEVICE, dtype) or others.forward,
+        depthwise(form.adjoint, DEVICE, dtype) or others.input_gradient,
+        others.weight_gradient,
+    )
+
+
+PLANS: dict[str, Plan] = {
     "tables": by_tables,
     "rule": by_rule,
     "tensor cores": by_tensor_cores,
     "direct": by_tiles,
+    "depthwise": by_planes,
 }
