@@ -26,6 +26,7 @@ MOST_PAIRS = 4  # of channels in a group
 MOST_TAPS = 81  # of a plane, in registers of 4 bytes
 MOST_SUMS = 64
 MOST_REGISTERS = 168
+EVERYWHERE, MOST_RESIDENT = 65536, 8  # registers, and blocks, of every multiprocessor
 SPARE = 36
 COLUMNS, ROWS = (2, 4, 8), (1, 2, 4, 7, 8)  # of a tile: q, each with all phases
 BUSY = 8  # warps of a multiprocessor that hide its latency: each has many loads under way
@@ -121,6 +122,11 @@ class Depthwise:
         """Of a thread, about."""
         numbers = len(self.taps) + prod(self.sums) + self.row.count
         return SPARE + numbers * self.sum_item // 4
+
+    @property
+    def resident(self) -> int:
+        """Blocks of a multiprocessor that its registers allow: ptxas spills to have more."""
+        return min(MOST_RESIDENT, EVERYWHERE // (THREADS * self.registers))
 
     @property
     def threads(self) -> int:

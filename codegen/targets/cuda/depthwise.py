@@ -41,6 +41,7 @@ def depthwise_part(schedule: Depthwise, function: CudaFunction) -> CudaPart:
         **function.page,
         kernel=kernel,
         threads=THREADS,
+        resident=schedule.resident,
         tables=choices.tables,
         aligned=_aligned(schedule),
         comment=_comment(schedule),
