@@ -591,7 +591,7 @@ static __device__ __forceinline__ void bilinear2_conv2d_k3_input_gradient_store(
 /* a block of 64 threads computes 4 channels of 4 y x 16 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) bilinear2_conv2d_k3_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) bilinear2_conv2d_k3_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ weight, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -639,7 +639,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) bilinear2_conv2d_k3_input_gr
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 1024;

@@ -173,7 +173,7 @@ static __device__ __forceinline__ void conv1d_k5p2_forward_store(
 /* a block of 64 threads computes 8 channels of 64 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 6) conv1d_k5p2_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 4) conv1d_k5p2_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -388,7 +388,7 @@ static __device__ __forceinline__ void conv1d_k5p2_input_gradient_store(
 /* a block of 64 threads computes 4 channels of 64 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 6) conv1d_k5p2_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 4) conv1d_k5p2_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];

@@ -22,24 +22,24 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_circular_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=126, blocks=2, samples=7, shared=18560),
+                Step(kernel='conv2d_circular_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=189, blocks=1, samples=7, shared=18880),
             ),
             prepare=(
-                Step(kernel='conv2d_circular_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),
+                Step(kernel='conv2d_circular_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=1280, per_sample=0, type='sum_t'),
+                "prepared": Room(fixed=960, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_circular_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=126, blocks=1, samples=7, shared=27840),
+                Step(kernel='conv2d_circular_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=18, blocks=2, samples=1, shared=3456),
             ),
             prepare=(
-                Step(kernel='conv2d_circular_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
+                Step(kernel='conv2d_circular_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=960, per_sample=0, type='sum_t'),
+                "prepared": Room(fixed=1056, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

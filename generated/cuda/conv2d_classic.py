@@ -40,13 +40,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv2d_classic_weight_gradient_tiled', arguments=('x', 'y', 'sums'), threads=12, blocks=32, samples=0, shared=384),
+                Step(kernel='conv2d_classic_weight_gradient_depthwise', arguments=('x', 'y', 'sums'), threads=128, blocks=1, samples=0, shared=144),
                 Step(kernel='conv2d_classic_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=1, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=1152, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=36, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

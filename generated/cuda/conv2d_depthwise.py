@@ -40,13 +40,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_weight_gradient_tiled', arguments=('x', 'y', 'sums'), threads=48, blocks=1024, samples=0, shared=2368),
-                Step(kernel='conv2d_depthwise_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=5, samples=0, shared=1024),
+                Step(kernel='conv2d_depthwise_weight_gradient_depthwise', arguments=('x', 'y', 'sums'), threads=128, blocks=16, samples=0, shared=144),
+                Step(kernel='conv2d_depthwise_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=1, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=36864, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=576, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

@@ -11,8 +11,8 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv2d_depthwise_s2_forward_depthwise, 4 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   input_gradient: conv2d_depthwise_s2_input_gradient_depthwise, 2 blocks for a set of 1 samples, 128 threads, 0 bytes shared
- *   weight_gradient: conv2d_depthwise_s2_weight_gradient_tiled, 256 blocks for any batch, 80 threads, 4960 bytes shared
- *   weight_gradient: conv2d_depthwise_s2_weight_gradient_reduce, 13 blocks for any batch, 256 threads, 1024 bytes shared
+ *   weight_gradient: conv2d_depthwise_s2_weight_gradient_depthwise, 16 blocks for any batch, 128 threads, 400 bytes shared
+ *   weight_gradient: conv2d_depthwise_s2_weight_gradient_reduce, 2 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv2d_depthwise_s2_bias_gradient_plain, 16 blocks for any batch, 128 threads, 512 bytes shared
  */
 /* what arrays hold, what sums are made in, and places inside one sample */
@@ -173,6 +173,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_
         const int x_plane = conv2d_depthwise_s2_forward_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)225 + x_plane*(place_t)225;
         const scalar *const taps = w_pair + i*(place_t)25 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[25];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -249,7 +250,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_
 }
 
 /* a thread computes 1 x 2 outputs from 5 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv2d_depthwise_s2_forward_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 7) conv2d_depthwise_s2_forward_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     const long long all = batch * 512;
@@ -330,6 +331,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_
         const int x_plane = conv2d_depthwise_s2_input_gradient_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)64 + x_plane*(place_t)64;
         const scalar *const taps = w_pair + i*(place_t)25 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[25];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -396,7 +398,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_
 }
 
 /* a thread computes 2 x 4 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv2d_depthwise_s2_input_gradient_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 7) conv2d_depthwise_s2_input_gradient_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
     const long long all = batch * 256;
@@ -409,21 +411,7 @@ extern "C" __global__ void __launch_bounds__(128) conv2d_depthwise_s2_input_grad
     }
 }
 
-struct __align__(16) conv2d_depthwise_s2_weight_gradient_vector { sum_t at[4]; };
-
-static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_load(sum_t *to, const sum_t *from)
-{
-    const conv2d_depthwise_s2_weight_gradient_vector read = *(const conv2d_depthwise_s2_weight_gradient_vector *)from;
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        to[k] = read.at[k];
-}
-
-/* one number into shared memory, 0 where it is not inside */
-static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_copy(sum_t *to, const scalar *from, bool inside)
-{
-    copy_async_4(to, from, inside);
-}
+template <int n> struct alignas(n * sizeof(scalar)) conv2d_depthwise_s2_weight_gradient_vector { scalar at[n]; };
 
 /* the place in x of a position of axis 0, negative where it reads 0 */
 static __device__ __forceinline__ int conv2d_depthwise_s2_weight_gradient_place_0(int position)
@@ -437,254 +425,289 @@ static __device__ __forceinline__ int conv2d_depthwise_s2_weight_gradient_place_
     return (unsigned)position < 15u ? position : -1;
 }
 
-/* the place in x of a position of axis 2, negative where it reads 0 */
-static __device__ __forceinline__ int conv2d_depthwise_s2_weight_gradient_place_2(int position)
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_read_x(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    return (unsigned)position < 15u ? position : -1;
+    v[0] = inside && (unsigned)(column - 2) < 15u ? widen(from[column - 2]) : (sum_t)0;
+    v[1] = inside && (unsigned)(column - 1) < 15u ? widen(from[column - 1]) : (sum_t)0;
+    v[2] = inside ? widen(from[column]) : (sum_t)0;
+    v[3] = inside ? widen(from[column + 1]) : (sum_t)0;
+    v[4] = inside ? widen(from[column + 2]) : (sum_t)0;
+    v[5] = inside ? widen(from[column + 3]) : (sum_t)0;
+    v[6] = inside ? widen(from[column + 4]) : (sum_t)0;
+    v[7] = inside ? widen(from[column + 5]) : (sum_t)0;
+    v[8] = inside ? widen(from[column + 6]) : (sum_t)0;
+    v[9] = inside ? widen(from[column + 7]) : (sum_t)0;
+    v[10] = inside ? widen(from[column + 8]) : (sum_t)0;
+    v[11] = inside ? widen(from[column + 9]) : (sum_t)0;
+    v[12] = inside ? widen(from[column + 10]) : (sum_t)0;
+    v[13] = inside ? widen(from[column + 11]) : (sum_t)0;
+    v[14] = inside ? widen(from[column + 12]) : (sum_t)0;
+    v[15] = inside ? widen(from[column + 13]) : (sum_t)0;
+    v[16] = inside ? widen(from[column + 14]) : (sum_t)0;
+    v[17] = inside && (unsigned)(column + 15) < 15u ? widen(from[column + 15]) : (sum_t)0;
+    v[18] = inside && (unsigned)(column + 16) < 15u ? widen(from[column + 16]) : (sum_t)0;
 }
 
-/* a block sums 2 channels of y by 1 of x,
- * pieces of 8 x 8 positions; 32 blocks share the pieces of the batch */
-extern "C" __global__ void __launch_bounds__(80, 8) conv2d_depthwise_s2_weight_gradient_tiled(long long batch,
-    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+/* what a thread reads of a row of y; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_read_y(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const buffers = (sum_t *)shared;
-    const int thread = threadIdx.x, member = thread % 5, part = thread / 5;
-    const int o_thread = member % 1, i_thread = member / 1 % 1;
-    const int row_read = member / 1 % 5;
-    /* where this thread reads its tap of the first output of a piece */
-    const int x_first = (24*row_read + 0) + 0 + i_thread*484;
-    const int y_first = o_thread*68;
-    /* the column of x, and the lines, that it copies */
-    const int ahead = thread % 24 / 2;
-    const int rank = thread % 24 % 2;
-    const int x_column = 2*ahead + (1*rank + 0);
-    const int x_to = rank*12 + ahead;
-    const int x_line = thread / 24, y_line = thread / 8;
-    const int y_column = thread % 8;
-    for (long long block = blockIdx.x; block < 256; block += gridDim.x) {
-        int rest = (int)(block % 8);
-        const int split = (int)(block / 8);
-        const int o_begin = 0, i_begin = 0;
-        const int plane_base = 0, row_base = -2;
-        const int column_base = -2 + x_column;
-        const scalar *const x_channels = x + (rest*1 + i_begin)*(place_t)225;
-        const scalar *const y_channels = y + (rest*2 + o_begin)*(place_t)64;
-        sum_t w[2][1][5];
-#pragma unroll
-        for (int o = 0; o < 2; o++)
-#pragma unroll
-            for (int i = 0; i < 1; i++)
-#pragma unroll
-                for (int t = 0; t < 5; t++)
-                    w[o][i][t] = 0;
-
-        auto stage = [&](long long piece, sum_t *buffer) {
-            const int of_sample = (int)(piece % 1);
-            const int column = of_sample % 1 * 8;
-            const int row = of_sample / 1 % 1 * 8;
-            const int plane = of_sample / 1;
-            const scalar *const y_rows = y_channels + piece / 1 * 1024
-                + (plane*8 + row)*(place_t)8 + column + y_column;
-            const int x_plane = conv2d_depthwise_s2_weight_gradient_place_0(1*plane + plane_base);
-            const int x_at = conv2d_depthwise_s2_weight_gradient_place_2(2*column + column_base);
-            const scalar *const x_rows = x_channels + piece / 1 * 1800
-                + x_plane*(place_t)225 + x_at;
-            const bool y_inside = column + y_column < 8;
-            const bool x_inside = x_plane >= 0 && x_at >= 0;
-#pragma unroll 4
-            for (int k = 0; k < 2; k++) {
-                const int line = y_line + k*10, o = line / 8, r = line % 8;
-                if (line < 16)
-                    conv2d_depthwise_s2_weight_gradient_copy(buffer + o*68 + r*8 + y_column,
-                        y_rows + o*(place_t)64 + r*8,
-                        y_inside && row + r < 8 && o_begin + o < 2);
-            }
-#pragma unroll 4
-            for (int k = 0; k < 7; k++) {
-                const int line = x_line + k*3, i = line / 20, r = line % 20;
-                const int x_row = conv2d_depthwise_s2_weight_gradient_place_1(2*row + row_base + 2*(r / 2) + (1*(r % 2) + 0));
-                if (thread < 72 && line < 20)
-                    conv2d_depthwise_s2_weight_gradient_copy(buffer + 136 + i*484 + r*24 + x_to,
-                        x_rows + i*(place_t)225 + x_row*15,
-                        x_inside && x_row >= 0 && i_begin + i < 1);
-            }
-        };
-
-        sum_t *now = buffers, *next = buffers + 620;
-        if (split < batch*1)
-            stage(split, now);
-        copy_async_commit();
-        for (long long piece = split; piece < batch*1; piece += 32) {
-            if (piece + 32 < batch*1)
-                stage(piece + 32, next);
-            copy_async_commit();
-            copy_async_wait<1>();
-            __syncthreads();
-#pragma unroll 1
-            for (int step = part; step < 16; step += 16) {
-                const int row = step / 2, column = step % 2 * 4;
-                const sum_t *const x_from = now + 136 + x_first + row*48 + column;
-                const sum_t *const y_from = now + y_first + row*8 + column;
-                sum_t window[1][16];
-#pragma unroll
-                for (int i = 0; i < 1; i++) {
-                    const sum_t *const from = x_from + i*484;
-                    conv2d_depthwise_s2_weight_gradient_load(window[i] + 0, from + 0);
-                    conv2d_depthwise_s2_weight_gradient_load(window[i] + 4, from + 4);
-                    conv2d_depthwise_s2_weight_gradient_load(window[i] + 8, from + 12);
-                    conv2d_depthwise_s2_weight_gradient_load(window[i] + 12, from + 16);
-                }
-#pragma unroll
-                for (int o = 0; o < 2; o++) {
-                    sum_t s[4];
-                    conv2d_depthwise_s2_weight_gradient_load(s, y_from + o*68);
-#pragma unroll
-                    for (int k = 0; k < 4; k++) {
-#pragma unroll
-                        for (int i = 0; i < 1; i++) {
-                            w[o][i][0] = fma(s[k], window[i][0 + k], w[o][i][0]);
-                            w[o][i][1] = fma(s[k], window[i][8 + k], w[o][i][1]);
-                            w[o][i][2] = fma(s[k], window[i][1 + k], w[o][i][2]);
-                            w[o][i][3] = fma(s[k], window[i][9 + k], w[o][i][3]);
-                            w[o][i][4] = fma(s[k], window[i][2 + k], w[o][i][4]);
-                        }
-                    }
-                }
-            }
-            __syncthreads();
-            sum_t *const other = now;
-            now = next;
-            next = other;
-        }
-
-        if (part >= 8 && part < 16) {
-            sum_t *const to = buffers + (part - 8)*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        to[((o*1 + i)*5 + t)*5] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 8) {
-            const sum_t *const from = buffers + part*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        w[o][i][t] += from[((o*1 + i)*5 + t)*5];
-        }
-        __syncthreads();
-
-        if (part >= 4 && part < 8) {
-            sum_t *const to = buffers + (part - 4)*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        to[((o*1 + i)*5 + t)*5] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 4) {
-            const sum_t *const from = buffers + part*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        w[o][i][t] += from[((o*1 + i)*5 + t)*5];
-        }
-        __syncthreads();
-
-        if (part >= 2 && part < 4) {
-            sum_t *const to = buffers + (part - 2)*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        to[((o*1 + i)*5 + t)*5] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 2) {
-            const sum_t *const from = buffers + part*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        w[o][i][t] += from[((o*1 + i)*5 + t)*5];
-        }
-        __syncthreads();
-
-        if (part >= 1 && part < 2) {
-            sum_t *const to = buffers + (part - 1)*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        to[((o*1 + i)*5 + t)*5] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 1) {
-            const sum_t *const from = buffers + part*50 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 5; t++)
-                        w[o][i][t] += from[((o*1 + i)*5 + t)*5];
-        }
-        __syncthreads();
-
-        if (part == 0) {
-            sum_t *const pairs = sums + split*400ll + rest*(place_t)50;
-            const int first_tap = 0 + (5*row_read + 0);
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++) {
-                    const int output = o_begin + o*1 + o_thread;
-                    const int input = i_begin + i*1 + i_thread;
-                    if (output < 2 && input < 1) {
-                        sum_t *const to = pairs + output*(place_t)25 + input*(place_t)25;
-                        to[first_tap + 0] = w[o][i][0];
-                        to[first_tap + 1] = w[o][i][1];
-                        to[first_tap + 2] = w[o][i][2];
-                        to[first_tap + 3] = w[o][i][3];
-                        to[first_tap + 4] = w[o][i][4];
-                    }
-                }
-        }
+    if (vectors) {
+        conv2d_depthwise_s2_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv2d_depthwise_s2_weight_gradient_vector<4> *)(from + column);
+        v[0] = widen(read.at[0]);
+        v[1] = widen(read.at[1]);
+        v[2] = widen(read.at[2]);
+        v[3] = widen(read.at[3]);
+    } else {
+        v[0] = inside ? widen(from[column]) : (sum_t)0;
+        v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+        v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+        v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv2d_depthwise_s2_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv2d_depthwise_s2_weight_gradient_vector<4> *)(from + column + 4);
+        v[4] = widen(read.at[0]);
+        v[5] = widen(read.at[1]);
+        v[6] = widen(read.at[2]);
+        v[7] = widen(read.at[3]);
+    } else {
+        v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+        v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+        v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+        v[7] = inside ? widen(from[column + 7]) : (sum_t)0;
     }
 }
 
-/* each number of the weight is the sum of its 32 partial sums, added in one order */
+/* adds what a row of y and a row of x give to a row of taps */
+static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_add(sum_t *w, const sum_t *s, const sum_t *v)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        w[0] = fma(s[k], v[2*k + 0], w[0]);
+        w[1] = fma(s[k], v[2*k + 1], w[1]);
+        w[2] = fma(s[k], v[2*k + 2], w[2]);
+        w[3] = fma(s[k], v[2*k + 3], w[3]);
+        w[4] = fma(s[k], v[2*k + 4], w[4]);
+    }
+}
+
+/* the tile of 8 x 8 positions, a plane of taps at a time */
+template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_s2_weight_gradient_tile(
+    sum_t *w, int rest, int plane_tap, const scalar *__restrict__ x, const scalar *__restrict__ y)
+{
+    const int q_column = rest % 1 * 8;
+    rest /= 1;
+    const int q_row = rest % 1 * 8, plane = rest / 1;
+    const int x_plane = conv2d_depthwise_s2_weight_gradient_place_0(1*plane + plane_tap);
+    const scalar *const x_rows = x + x_plane*(place_t)225;
+    const scalar *const y_rows = y + (plane*8 + q_row)*(place_t)8;
+    sum_t s[64];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        conv2d_depthwise_s2_weight_gradient_read_y<vectors>(s + r*8, y_rows + r*8, q_column, q_row + r < 8);
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + -2);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 0, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + -1);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 0, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 0);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 0, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 8, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 1);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 0, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 8, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 2);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 0, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 8, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 16, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 3);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 8, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 16, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 4);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 8, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 16, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 24, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 5);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 16, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 24, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 6);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 16, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 24, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 32, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 7);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 24, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 32, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 8);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 24, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 32, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 40, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 9);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 32, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 40, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 10);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 32, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 40, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 48, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 11);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 40, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 48, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 12);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 40, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 48, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 0, s + 56, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 13);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 48, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 5, s + 56, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 14);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 48, v);
+        conv2d_depthwise_s2_weight_gradient_add(w + 10, s + 56, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 15);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 15, s + 56, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv2d_depthwise_s2_weight_gradient_place_1(2*q_row + 16);
+        conv2d_depthwise_s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)15, 2*q_column, x_plane >= 0 && at >= 0);
+        conv2d_depthwise_s2_weight_gradient_add(w + 20, s + 56, v);
+    }
+}
+
+/* a block sums a plane of taps of one pair of channels; 1 blocks share the batch */
+extern "C" __global__ void __launch_bounds__(128) conv2d_depthwise_s2_weight_gradient_depthwise(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+{
+    extern __shared__ __align__(16) unsigned char shared[];
+    sum_t *const of_warps = (sum_t *)shared;
+    const bool aligned = (unsigned long long)y % 16 == 0;
+    for (long long block = blockIdx.x; block < 16; block += gridDim.x) {
+        const int split = (int)(block % 1);
+        const int pair = (int)(block / 1);
+        const int i = pair % 1, o = pair / 1 % 2;
+        const int group = pair / 2;
+        const scalar *const x_channel = x + group*(place_t)225 + i*(place_t)225;
+        const scalar *const y_channel = y + (group*2 + o)*(place_t)64;
+        const int plane_base = 0;
+        sum_t w[25];
+#pragma unroll
+        for (int t = 0; t < 25; t++)
+            w[t] = 0;
+        for (long long at = split*128 + (int)threadIdx.x; at < batch*1; at += 128) {
+            const long long sample = at / 1;
+            const int rest = (int)(at % 1);
+            if (aligned)
+                conv2d_depthwise_s2_weight_gradient_tile<true>(w, rest, plane_base, x_channel + sample*1800, y_channel + sample*1024);
+            else
+                conv2d_depthwise_s2_weight_gradient_tile<false>(w, rest, plane_base, x_channel + sample*1800, y_channel + sample*1024);
+        }
+#pragma unroll
+        for (int t = 0; t < 25; t++) {
+#pragma unroll
+            for (int lane = 16; lane > 0; lane /= 2)
+                w[t] += __shfl_xor_sync(0xffffffffu, w[t], lane);
+            if (threadIdx.x % 32 == 0)
+                of_warps[threadIdx.x / 32 * 25 + t] = w[t];
+        }
+        __syncthreads();
+        if (threadIdx.x < 25) {
+            sum_t total = 0;
+#pragma unroll
+            for (int warp = 0; warp < 4; warp++)
+                total += of_warps[warp*25 + threadIdx.x];
+            sums[split*400ll + group*(place_t)50 + o*(place_t)25 + i*(place_t)25
+                + 0 + threadIdx.x] = total;
+        }
+        __syncthreads();
+    }
+}
+
+/* each number of the weight is the sum of its 1 partial sums, added in one order */
 extern "C" __global__ void __launch_bounds__(256) conv2d_depthwise_s2_weight_gradient_reduce(long long batch,
     const sum_t *__restrict__ sums, scalar *__restrict__ weight)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const totals = (sum_t *)shared;
-    const int lane = threadIdx.x % 32, part = threadIdx.x / 32;
-    for (long long block = blockIdx.x; block < 13; block += gridDim.x) {
-        const long long at = block*32 + lane;
+    const int lane = threadIdx.x % 256, part = threadIdx.x / 256;
+    for (long long block = blockIdx.x; block < 2; block += gridDim.x) {
+        const long long at = block*256 + lane;
         sum_t sum = 0;
         if (at < 400) {
-            for (int split = part; split < 32; split += 8)
+            for (int split = part; split < 1; split += 1)
                 sum += sums[split*400ll + at];
         }
         totals[threadIdx.x] = sum;
@@ -692,8 +715,8 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_depthwise_s2_weight_gra
         if (part == 0 && at < 400) {
             sum_t total = 0;
 #pragma unroll
-            for (int k = 0; k < 8; k++)
-                total += totals[k*32 + lane];
+            for (int k = 0; k < 1; k++)
+                total += totals[k*256 + lane];
             weight[at] = narrow(total);
         }
         __syncthreads();
@@ -771,7 +794,7 @@ extern "C" cudaError_t conv2d_depthwise_s2_input_gradient(long long batch, const
 extern "C" long long conv2d_depthwise_s2_weight_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 51200;
+    return 0 + 1792;
 }
 
 extern "C" cudaError_t conv2d_depthwise_s2_weight_gradient(long long batch, const scalar *x, const scalar *y, scalar *weight, void *room, cudaStream_t stream)
@@ -780,16 +803,16 @@ extern "C" cudaError_t conv2d_depthwise_s2_weight_gradient(long long batch, cons
     sum_t *const sums = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 256ll;
+        const long long blocks = 16ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_depthwise_s2_weight_gradient_tiled<<<grid, 80, 4960, stream>>>(batch, x, y, sums);
+            conv2d_depthwise_s2_weight_gradient_depthwise<<<grid, 128, 400, stream>>>(batch, x, y, sums);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;
     }
     {
-        const long long blocks = 13ll;
+        const long long blocks = 2ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
             conv2d_depthwise_s2_weight_gradient_reduce<<<grid, 256, 1024, stream>>>(batch, sums, weight);

@@ -40,13 +40,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv2d_depthwise_s2_weight_gradient_tiled', arguments=('x', 'y', 'sums'), threads=80, blocks=256, samples=0, shared=4960),
-                Step(kernel='conv2d_depthwise_s2_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=13, samples=0, shared=1024),
+                Step(kernel='conv2d_depthwise_s2_weight_gradient_depthwise', arguments=('x', 'y', 'sums'), threads=128, blocks=16, samples=0, shared=400),
+                Step(kernel='conv2d_depthwise_s2_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=2, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=51200, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=1600, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

@@ -174,7 +174,7 @@ static __device__ __forceinline__ void conv2d_dilated_forward_store(
 /* a block of 64 threads computes 8 channels of 8 y x 16 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) conv2d_dilated_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) conv2d_dilated_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -214,7 +214,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) conv2d_dilated_forward_direc
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 256;
@@ -390,7 +390,7 @@ static __device__ __forceinline__ void conv2d_dilated_input_gradient_store(
 /* a block of 64 threads computes 4 channels of 8 y x 16 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) conv2d_dilated_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) conv2d_dilated_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -430,7 +430,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) conv2d_dilated_input_gradien
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 256;

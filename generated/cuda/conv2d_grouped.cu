@@ -10,9 +10,9 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv2d_grouped_forward_pack, 2 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: conv2d_grouped_forward_direct, 4 blocks for a set of 4 samples, 64 threads, 11808 bytes shared
+ *   forward: conv2d_grouped_forward_direct, 28 blocks for a set of 1 samples, 14 threads, 800 bytes shared
  *   input_gradient: conv2d_grouped_input_gradient_pack, 2 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: conv2d_grouped_input_gradient_direct, 4 blocks for a set of 4 samples, 64 threads, 17568 bytes shared
+ *   input_gradient: conv2d_grouped_input_gradient_direct, 16 blocks for a set of 1 samples, 14 threads, 2016 bytes shared
  *   weight_gradient: conv2d_grouped_weight_gradient_tiled, 256 blocks for any batch, 96 threads, 5664 bytes shared
  *   weight_gradient: conv2d_grouped_weight_gradient_reduce, 7 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv2d_grouped_bias_gradient_plain, 12 blocks for any batch, 128 threads, 512 bytes shared
@@ -116,12 +116,10 @@ __device__ __forceinline__ sum_t sum_of_block(sum_t own, sum_t *sums)
 template <int count> static __device__ __forceinline__ void conv2d_grouped_forward_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
+    for (int i = 0; i < count; i += 2) {
+        const float2 read = *(const float2 *)(from + i);
         to[i + 0] = read.x;
         to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
     }
 }
 
@@ -137,26 +135,26 @@ template <int count> static __device__ __forceinline__ void conv2d_grouped_forwa
     }
 }
 
-/* one tap of 3 output channels times 4 columns */
+/* one tap of 3 output channels times 2 columns */
 static __device__ __forceinline__ void conv2d_grouped_forward_multiply(
-    sum_t (&sums)[3][4], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[3][2], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
     for (int o = 0; o < 3; o++)
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 2; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 4 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
 struct __align__(8) conv2d_grouped_forward_numbers { scalar at[2]; };
 
 static __device__ __forceinline__ void conv2d_grouped_forward_store(
-    scalar *to, const sum_t (&values)[4], int left)
+    scalar *to, const sum_t (&values)[2], int left)
 {
-    if (left >= 4 && (unsigned long long)to % 8 == 0) {
+    if (left >= 2 && (unsigned long long)to % 8 == 0) {
 #pragma unroll
-        for (int i = 0; i < 4; i += 2) {
+        for (int i = 0; i < 2; i += 2) {
             conv2d_grouped_forward_numbers numbers;
 #pragma unroll
             for (int j = 0; j < 2; j++)
@@ -166,34 +164,35 @@ static __device__ __forceinline__ void conv2d_grouped_forward_store(
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         if (i < left)
             to[i] = narrow(values[i]);
 }
 
-/* a block of 64 threads computes 3 channels of 4 samples x 16 y x 16 x;
+/* a block of 14 threads computes 3 channels of 2 y x 14 x;
  * it reads 2 input channels at a time.
- * A thread keeps 48 sums: 3 channels x 4 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 2) conv2d_grouped_forward_direct(long long batch,
+ * A thread keeps 6 sums: 3 channels x 1 rows x 2 columns x 1 phases. */
+extern "C" __global__ void __launch_bounds__(14, 4) conv2d_grouped_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 2880; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 128; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x;
-    const int pixel = thread % 64, beside = thread / 64;
-    const int own_x = pixel % 4, own_y = pixel / 4 % 4, own_z = pixel / 16;
-    const int copied = threadIdx.x % 64, copied_channel = threadIdx.x / 64;
-    const long long blocks = 4 * ((batch + 3) / 4);
+    const int pixel = thread % 14, beside = thread / 14;
+    const int own_x = pixel % 7, own_y = pixel / 7 % 2, own_z = pixel / 14;
+    const int copied = threadIdx.x % 14, copied_channel = threadIdx.x / 14;
+    const long long blocks = 28 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 4);
-        const long long sample = block / 4 * 4;
+        int rest = (int)(block % 28);
+        const long long sample = block / 28 * 1;
         const int phases = rest % 1;
         rest /= 1;
         const int channel_block = rest % 1;
         rest /= 1;
         const int q_x = 0;
-        const int q_y = 0;
+        const int q_y = rest % 7 * 2;
+        rest /= 7;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
@@ -201,42 +200,42 @@ extern "C" __global__ void __launch_bounds__(64, 2) conv2d_grouped_forward_direc
         const scalar *const from = x + sample * 1568 + group * 2 * 196;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[23], place[23];
+        int read[5], place[5];
 #pragma unroll
-        for (int i = 0; i < 23; i++) {
-            const int at = copied + 64 * i;
-            const int at_x = at % 20, at_y = at / 20 % 18, at_z = at / 360;
+        for (int i = 0; i < 5; i++) {
+            const int at = copied + 14 * i;
+            const int at_x = at % 16, at_y = at / 16 % 4, at_z = at / 64;
             const int x_y = q_y + at_y - 1;
             const int x_x = q_x + at_x - 1;
             read[i] = sample + at_z < batch && 0 <= x_y && x_y < 14 && 0 <= x_x && x_x < 14 ? at_z * 1568 + x_y * 14 + x_x : -1;
-            place[i] = at < 1440 ? (at_z * 18 + at_y) * 20 + at_x : -1;
+            place[i] = at < 64 ? (at_z * 4 + at_y) * 16 + at_x : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(2, 2 - 2 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 2; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (2 * chunk + channel) * 196;
-                sum_t *const tile = tiles + (stage * 2 + channel) * 1440;
+                sum_t *const tile = tiles + (stage * 2 + channel) * 64;
 #pragma unroll
-                for (int i = 0; i < 23; i++)
+                for (int i = 0; i < 5; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 36; i += 256)
+            for (int i = threadIdx.x * 4; i < channels * 36; i += 56)
                 copy_async_16(taps + stage * 72 + i, weights + chunk * 72 + i, true);
             copy_async_commit();
         };
 
         const int channel = (channel_block * 1 + beside) * 3;
-        sum_t sums[4][3][4];
+        sum_t sums[1][3][2];
 #pragma unroll
         for (int o = 0; o < 3; o++) {
             const sum_t start = bias && channel + o < 3 ? widen(bias[group * 3 + channel + o]) : (sum_t)0;
 #pragma unroll
-            for (int i = 0; i < 4; i++)
+            for (int i = 0; i < 1; i++)
 #pragma unroll
-                for (int j = 0; j < 4; j++)
+                for (int j = 0; j < 2; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -245,137 +244,44 @@ extern "C" __global__ void __launch_bounds__(64, 2) conv2d_grouped_forward_direc
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 2880 + (own_z * 18 + own_y * 4) * 20 + own_x * 4;
+            const sum_t *const tile = tiles + stage * 128 + (own_z * 4 + own_y * 1) * 16 + own_x * 2;
             const sum_t *const own_taps = taps + stage * 72 + beside * 36;
             const int own = 2;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 1440;
+                const sum_t *const window = tile + i * 64;
                 const sum_t *const weight = own_taps + i * 36;
-                sum_t w[36];
-                conv2d_grouped_forward_weights<36>(w, weight);
-                {   /* row 0 of x */
-                    const sum_t *const row = window;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
+#pragma unroll
+                for (int ty = 0; ty < 3; ty++)
+                {   /* the taps of a row */
+                    const sum_t *const row = window + 16 * ty;
+                    const sum_t *const tap = weight + 12 * ty;
+                    sum_t columns0[4];
+                    sum_t w[12];
+                    conv2d_grouped_forward_weights<12>(w, tap);
+                    conv2d_grouped_forward_columns<2>(columns0, row);
                     conv2d_grouped_forward_multiply(sums[0], w, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
+                    conv2d_grouped_forward_columns<2>(columns0 + 2, row + 2);
                     conv2d_grouped_forward_multiply(sums[0], w + 3, columns0 + 1);
                     conv2d_grouped_forward_multiply(sums[0], w + 6, columns0 + 2);
-                }
-                {   /* row 1 of x */
-                    const sum_t *const row = window + 20;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
-                    conv2d_grouped_forward_multiply(sums[0], w + 12, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_forward_multiply(sums[0], w + 15, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[0], w + 18, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[1], w, columns0);
-                    conv2d_grouped_forward_multiply(sums[1], w + 3, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[1], w + 6, columns0 + 2);
-                }
-                {   /* row 2 of x */
-                    const sum_t *const row = window + 40;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
-                    conv2d_grouped_forward_multiply(sums[0], w + 24, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_forward_multiply(sums[0], w + 27, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[0], w + 30, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[1], w + 12, columns0);
-                    conv2d_grouped_forward_multiply(sums[1], w + 15, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[1], w + 18, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[2], w, columns0);
-                    conv2d_grouped_forward_multiply(sums[2], w + 3, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[2], w + 6, columns0 + 2);
-                }
-                {   /* row 3 of x */
-                    const sum_t *const row = window + 60;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
-                    conv2d_grouped_forward_multiply(sums[1], w + 24, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_forward_multiply(sums[1], w + 27, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[1], w + 30, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[2], w + 12, columns0);
-                    conv2d_grouped_forward_multiply(sums[2], w + 15, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[2], w + 18, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[3], w, columns0);
-                    conv2d_grouped_forward_multiply(sums[3], w + 3, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[3], w + 6, columns0 + 2);
-                }
-                {   /* row 4 of x */
-                    const sum_t *const row = window + 80;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
-                    conv2d_grouped_forward_multiply(sums[2], w + 24, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_forward_multiply(sums[2], w + 27, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[2], w + 30, columns0 + 2);
-                    conv2d_grouped_forward_multiply(sums[3], w + 12, columns0);
-                    conv2d_grouped_forward_multiply(sums[3], w + 15, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[3], w + 18, columns0 + 2);
-                }
-                {   /* row 5 of x */
-                    const sum_t *const row = window + 100;
-                    sum_t columns0[8];
-                    conv2d_grouped_forward_columns<4>(columns0, row);
-                    conv2d_grouped_forward_multiply(sums[3], w + 24, columns0);
-                    conv2d_grouped_forward_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_forward_multiply(sums[3], w + 27, columns0 + 1);
-                    conv2d_grouped_forward_multiply(sums[3], w + 30, columns0 + 2);
                 }
             }
             __syncthreads();
         }
-        if (sample + own_z < batch)
+        if (true)
 #pragma unroll
             for (int o = 0; o < 3; o++) {
                 if (channel + o >= 3)
                     break;
-                scalar *const plane = y + (sample + own_z) * 2352 + (group * 3 + channel + o) * 196;
+                scalar *const plane = y + sample * 2352 + (group * 3 + channel + o) * 196;
                 {
                     const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
+                    const int y_y = q_y + own_y;
+                    const int y_x = q_x + own_x * 2;
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 4; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[0][o][i];
-                    if (y_z < 1 && y_y < 14)
-                        conv2d_grouped_forward_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 1;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[1][o][i];
-                    if (y_z < 1 && y_y < 14)
-                        conv2d_grouped_forward_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 2;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[2][o][i];
-                    if (y_z < 1 && y_y < 14)
-                        conv2d_grouped_forward_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 3;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[3][o][i];
                     if (y_z < 1 && y_y < 14)
                         conv2d_grouped_forward_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
                 }
@@ -413,12 +319,10 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_grouped_forward_pack(lo
 template <int count> static __device__ __forceinline__ void conv2d_grouped_input_gradient_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
+    for (int i = 0; i < count; i += 2) {
+        const float2 read = *(const float2 *)(from + i);
         to[i + 0] = read.x;
         to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
     }
 }
 
@@ -434,26 +338,26 @@ template <int count> static __device__ __forceinline__ void conv2d_grouped_input
     }
 }
 
-/* one tap of 2 output channels times 4 columns */
+/* one tap of 2 output channels times 2 columns */
 static __device__ __forceinline__ void conv2d_grouped_input_gradient_multiply(
-    sum_t (&sums)[2][4], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[2][2], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
     for (int o = 0; o < 2; o++)
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 2; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 4 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
 struct __align__(8) conv2d_grouped_input_gradient_numbers { scalar at[2]; };
 
 static __device__ __forceinline__ void conv2d_grouped_input_gradient_store(
-    scalar *to, const sum_t (&values)[4], int left)
+    scalar *to, const sum_t (&values)[2], int left)
 {
-    if (left >= 4 && (unsigned long long)to % 8 == 0) {
+    if (left >= 2 && (unsigned long long)to % 8 == 0) {
 #pragma unroll
-        for (int i = 0; i < 4; i += 2) {
+        for (int i = 0; i < 2; i += 2) {
             conv2d_grouped_input_gradient_numbers numbers;
 #pragma unroll
             for (int j = 0; j < 2; j++)
@@ -463,34 +367,35 @@ static __device__ __forceinline__ void conv2d_grouped_input_gradient_store(
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 2; i++)
         if (i < left)
             to[i] = narrow(values[i]);
 }
 
-/* a block of 64 threads computes 2 channels of 4 samples x 16 y x 16 x;
+/* a block of 14 threads computes 2 channels of 4 y x 14 x;
  * it reads 3 input channels at a time.
- * A thread keeps 32 sums: 2 channels x 4 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 3) conv2d_grouped_input_gradient_direct(long long batch,
+ * A thread keeps 8 sums: 2 channels x 2 rows x 2 columns x 1 phases. */
+extern "C" __global__ void __launch_bounds__(14, 4) conv2d_grouped_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 4320; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 432; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x;
-    const int pixel = thread % 64, beside = thread / 64;
-    const int own_x = pixel % 4, own_y = pixel / 4 % 4, own_z = pixel / 16;
-    const int copied = threadIdx.x % 64, copied_channel = threadIdx.x / 64;
-    const long long blocks = 4 * ((batch + 3) / 4);
+    const int pixel = thread % 14, beside = thread / 14;
+    const int own_x = pixel % 7, own_y = pixel / 7 % 2, own_z = pixel / 14;
+    const int copied = threadIdx.x % 14, copied_channel = threadIdx.x / 14;
+    const long long blocks = 16 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 4);
-        const long long sample = block / 4 * 4;
+        int rest = (int)(block % 16);
+        const long long sample = block / 16 * 1;
         const int phases = rest % 1;
         rest /= 1;
         const int channel_block = rest % 1;
         rest /= 1;
         const int q_x = 0;
-        const int q_y = 0;
+        const int q_y = rest % 4 * 4;
+        rest /= 4;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
@@ -498,42 +403,42 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_grouped_input_gradien
         const scalar *const from = x + sample * 2352 + group * 3 * 196;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[23], place[23];
+        int read[7], place[7];
 #pragma unroll
-        for (int i = 0; i < 23; i++) {
-            const int at = copied + 64 * i;
-            const int at_x = at % 20, at_y = at / 20 % 18, at_z = at / 360;
+        for (int i = 0; i < 7; i++) {
+            const int at = copied + 14 * i;
+            const int at_x = at % 16, at_y = at / 16 % 6, at_z = at / 96;
             const int x_y = q_y + at_y - 1;
             const int x_x = q_x + at_x - 1;
             read[i] = sample + at_z < batch && 0 <= x_y && x_y < 14 && 0 <= x_x && x_x < 14 ? at_z * 2352 + x_y * 14 + x_x : -1;
-            place[i] = at < 1440 ? (at_z * 18 + at_y) * 20 + at_x : -1;
+            place[i] = at < 96 ? (at_z * 6 + at_y) * 24 + at_x : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 196;
-                sum_t *const tile = tiles + (stage * 3 + channel) * 1440;
+                sum_t *const tile = tiles + (stage * 3 + channel) * 144;
 #pragma unroll
-                for (int i = 0; i < 23; i++)
+                for (int i = 0; i < 7; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 24; i += 256)
+            for (int i = threadIdx.x * 4; i < channels * 24; i += 56)
                 copy_async_16(taps + stage * 72 + i, weights + chunk * 72 + i, true);
             copy_async_commit();
         };
 
         const int channel = (channel_block * 1 + beside) * 2;
-        sum_t sums[4][2][4];
+        sum_t sums[2][2][2];
 #pragma unroll
         for (int o = 0; o < 2; o++) {
             const sum_t start = (sum_t)0;
 #pragma unroll
-            for (int i = 0; i < 4; i++)
+            for (int i = 0; i < 2; i++)
 #pragma unroll
-                for (int j = 0; j < 4; j++)
+                for (int j = 0; j < 2; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -542,30 +447,30 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_grouped_input_gradien
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 4320 + (own_z * 18 + own_y * 4) * 20 + own_x * 4;
+            const sum_t *const tile = tiles + stage * 432 + (own_z * 6 + own_y * 2) * 24 + own_x * 2;
             const sum_t *const own_taps = taps + stage * 72 + beside * 24;
             const int own = 3;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 1440;
+                const sum_t *const window = tile + i * 144;
                 const sum_t *const weight = own_taps + i * 24;
                 sum_t w[24];
                 conv2d_grouped_input_gradient_weights<24>(w, weight);
                 {   /* row 0 of x */
                     const sum_t *const row = window;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
+                    sum_t columns0[4];
+                    conv2d_grouped_input_gradient_columns<2>(columns0, row);
                     conv2d_grouped_input_gradient_multiply(sums[0], w, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
+                    conv2d_grouped_input_gradient_columns<2>(columns0 + 2, row + 2);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 2, columns0 + 1);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 4, columns0 + 2);
                 }
                 {   /* row 1 of x */
-                    const sum_t *const row = window + 20;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
+                    const sum_t *const row = window + 24;
+                    sum_t columns0[4];
+                    conv2d_grouped_input_gradient_columns<2>(columns0, row);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 8, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
+                    conv2d_grouped_input_gradient_columns<2>(columns0 + 2, row + 2);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 10, columns0 + 1);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 12, columns0 + 2);
                     conv2d_grouped_input_gradient_multiply(sums[1], w, columns0);
@@ -573,106 +478,54 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_grouped_input_gradien
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 4, columns0 + 2);
                 }
                 {   /* row 2 of x */
-                    const sum_t *const row = window + 40;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
+                    const sum_t *const row = window + 48;
+                    sum_t columns0[4];
+                    conv2d_grouped_input_gradient_columns<2>(columns0, row);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 16, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
+                    conv2d_grouped_input_gradient_columns<2>(columns0 + 2, row + 2);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 18, columns0 + 1);
                     conv2d_grouped_input_gradient_multiply(sums[0], w + 20, columns0 + 2);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 8, columns0);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 10, columns0 + 1);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 12, columns0 + 2);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w, columns0);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 2, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 4, columns0 + 2);
                 }
                 {   /* row 3 of x */
-                    const sum_t *const row = window + 60;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
+                    const sum_t *const row = window + 72;
+                    sum_t columns0[4];
+                    conv2d_grouped_input_gradient_columns<2>(columns0, row);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 16, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
+                    conv2d_grouped_input_gradient_columns<2>(columns0 + 2, row + 2);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 18, columns0 + 1);
                     conv2d_grouped_input_gradient_multiply(sums[1], w + 20, columns0 + 2);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 8, columns0);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 10, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 12, columns0 + 2);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w, columns0);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 2, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 4, columns0 + 2);
-                }
-                {   /* row 4 of x */
-                    const sum_t *const row = window + 80;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 16, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 18, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[2], w + 20, columns0 + 2);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 8, columns0);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 10, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 12, columns0 + 2);
-                }
-                {   /* row 5 of x */
-                    const sum_t *const row = window + 100;
-                    sum_t columns0[8];
-                    conv2d_grouped_input_gradient_columns<4>(columns0, row);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 16, columns0);
-                    conv2d_grouped_input_gradient_columns<4>(columns0 + 4, row + 4);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 18, columns0 + 1);
-                    conv2d_grouped_input_gradient_multiply(sums[3], w + 20, columns0 + 2);
                 }
             }
             __syncthreads();
         }
-        if (sample + own_z < batch)
+        if (true)
 #pragma unroll
             for (int o = 0; o < 2; o++) {
                 if (channel + o >= 2)
                     break;
-                scalar *const plane = y + (sample + own_z) * 1568 + (group * 2 + channel + o) * 196;
+                scalar *const plane = y + sample * 1568 + (group * 2 + channel + o) * 196;
                 {
                     const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
+                    const int y_y = q_y + own_y * 2;
+                    const int y_x = q_x + own_x * 2;
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 4; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[0][o][i];
                     if (y_z < 1 && y_y < 14)
                         conv2d_grouped_input_gradient_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
                 }
                 {
                     const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 1;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
+                    const int y_y = q_y + own_y * 2 + 1;
+                    const int y_x = q_x + own_x * 2;
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 4; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[1][o][i];
-                    if (y_z < 1 && y_y < 14)
-                        conv2d_grouped_input_gradient_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 2;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[2][o][i];
-                    if (y_z < 1 && y_y < 14)
-                        conv2d_grouped_input_gradient_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y * 4 + 3;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[3][o][i];
                     if (y_z < 1 && y_y < 14)
                         conv2d_grouped_input_gradient_store(plane + (y_z * 14 + y_y) * 14 + y_x, values, 14 - y_x);
                 }
@@ -1036,10 +889,10 @@ extern "C" cudaError_t conv2d_grouped_forward(long long batch, const scalar *x, 
             return error;
     }
     {
-        const long long blocks = 4ll * ((batch + 3) / 4);
+        const long long blocks = 28ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_grouped_forward_direct<<<grid, 64, 11808, stream>>>(batch, x, prepared, bias, y);
+            conv2d_grouped_forward_direct<<<grid, 14, 800, stream>>>(batch, x, prepared, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;
@@ -1068,10 +921,10 @@ extern "C" cudaError_t conv2d_grouped_input_gradient(long long batch, const scal
             return error;
     }
     {
-        const long long blocks = 4ll * ((batch + 3) / 4);
+        const long long blocks = 16ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_grouped_input_gradient_direct<<<grid, 64, 17568, stream>>>(batch, y, prepared, x);
+            conv2d_grouped_input_gradient_direct<<<grid, 14, 2016, stream>>>(batch, y, prepared, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

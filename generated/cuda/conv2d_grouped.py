@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_grouped_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=64, blocks=4, samples=4, shared=11808),
+                Step(kernel='conv2d_grouped_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=14, blocks=28, samples=1, shared=800),
             ),
             prepare=(
                 Step(kernel='conv2d_grouped_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),
@@ -33,7 +33,7 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv2d_grouped_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=64, blocks=4, samples=4, shared=17568),
+                Step(kernel='conv2d_grouped_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=14, blocks=16, samples=1, shared=2016),
             ),
             prepare=(
                 Step(kernel='conv2d_grouped_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),

@@ -174,7 +174,7 @@ static __device__ __forceinline__ void conv2d_k1x5_forward_store(
 /* a block of 90 threads computes 4 channels of 9 y x 20 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(90, 5) conv2d_k1x5_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(90, 4) conv2d_k1x5_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -213,7 +213,7 @@ extern "C" __global__ void __launch_bounds__(90, 5) conv2d_k1x5_forward_direct(l
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 180;
@@ -389,7 +389,7 @@ static __device__ __forceinline__ void conv2d_k1x5_input_gradient_store(
 /* a block of 90 threads computes 4 channels of 9 y x 20 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(90, 5) conv2d_k1x5_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(90, 4) conv2d_k1x5_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -428,7 +428,7 @@ extern "C" __global__ void __launch_bounds__(90, 5) conv2d_k1x5_input_gradient_d
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 180;

@@ -10,7 +10,7 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv2d_k7s2p3_forward_pack, 6 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: conv2d_k7s2p3_forward_direct, 2 blocks for a set of 1 samples, 64 threads, 20448 bytes shared
+ *   forward: conv2d_k7s2p3_forward_direct, 1 blocks for a set of 1 samples, 128 threads, 23136 bytes shared
  *   input_gradient: conv2d_k7s2p3_input_gradient_pack, 6 blocks for any batch, 256 threads, 0 bytes shared
  *   input_gradient: conv2d_k7s2p3_input_gradient_direct, 6 blocks for a set of 1 samples, 64 threads, 8832 bytes shared
  *   weight_gradient: conv2d_k7s2p3_weight_gradient_tiled, 64 blocks for any batch, 224 threads, 37632 bytes shared
@@ -171,10 +171,10 @@ static __device__ __forceinline__ void conv2d_k7s2p3_forward_store(
             to[i] = narrow(values[i]);
 }
 
-/* a block of 64 threads computes 4 channels of 16 y x 16 x;
+/* a block of 128 threads computes 8 channels of 16 y x 16 x;
  * it reads 3 input channels at a time.
  * A thread keeps 16 sums: 2 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 3) conv2d_k7s2p3_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 3) conv2d_k7s2p3_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -183,28 +183,28 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_k7s2p3_forward_direct
     const int thread = threadIdx.x;
     const int pixel = thread % 32, beside = thread / 32;
     const int own_x = pixel % 2, own_y = pixel / 2 % 16, own_z = pixel / 32;
-    const int copied = threadIdx.x % 64, copied_channel = threadIdx.x / 64;
-    const long long blocks = 2 * ((batch + 0) / 1);
+    const int copied = threadIdx.x % 128, copied_channel = threadIdx.x / 128;
+    const long long blocks = 1 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 2);
-        const long long sample = block / 2 * 1;
+        int rest = (int)(block % 1);
+        const long long sample = block / 1 * 1;
         const int phases = rest % 1;
         rest /= 1;
-        const int channel_block = rest % 2;
-        rest /= 2;
+        const int channel_block = rest % 1;
+        rest /= 1;
         const int q_x = 0;
         const int q_y = 0;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
-            + (((long long)group * 2 + channel_block) * 1 + phases) * 672;
+            + (((long long)group * 1 + channel_block) * 1 + phases) * 1344;
         const scalar *const from = x + sample * 3072 + group * 3 * 1024;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[24], place[24];
+        int read[12], place[12];
 #pragma unroll
-        for (int i = 0; i < 24; i++) {
-            const int at = copied + 64 * i;
+        for (int i = 0; i < 12; i++) {
+            const int at = copied + 128 * i;
             const int at_x = at % 40, at_y = at / 40 % 37, at_z = at / 1480;
             const int x_y = 2 * q_y + at_y - 3;
             const int x_x = 2 * q_x + at_x - 3;
@@ -213,22 +213,22 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_k7s2p3_forward_direct
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 1024;
                 sum_t *const tile = tiles + (stage * 3 + channel) * 1480;
 #pragma unroll
-                for (int i = 0; i < 24; i++)
+                for (int i = 0; i < 12; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 224; i += 256)
-                copy_async_16(taps + stage * 672 + i, weights + chunk * 672 + i, true);
+            for (int i = threadIdx.x * 4; i < channels * 448; i += 512)
+                copy_async_16(taps + stage * 1344 + i, weights + chunk * 1344 + i, true);
             copy_async_commit();
         };
 
-        const int channel = (channel_block * 2 + beside) * 2;
+        const int channel = (channel_block * 4 + beside) * 2;
         sum_t sums[1][2][8];
 #pragma unroll
         for (int o = 0; o < 2; o++) {
@@ -246,12 +246,12 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv2d_k7s2p3_forward_direct
             copy_async_wait<0>();
             __syncthreads();
             const sum_t *const tile = tiles + stage * 4440 + (own_z * 37 + own_y * 2) * 40 + own_x * 8;
-            const sum_t *const own_taps = taps + stage * 672 + beside * 112;
+            const sum_t *const own_taps = taps + stage * 1344 + beside * 112;
             const int own = 3;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
                 const sum_t *const window = tile + i * 1480;
-                const sum_t *const weight = own_taps + i * 224;
+                const sum_t *const weight = own_taps + i * 448;
 #pragma unroll
                 for (int ty = 0; ty < 7; ty++)
                 {   /* the taps of a row */
@@ -308,16 +308,16 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_k7s2p3_forward_pack(lon
         long long rest = at;
         const int number = (int)(rest % 112);
         rest /= 112;
-        const int beside = (int)(rest % 2);
-        rest /= 2;
+        const int beside = (int)(rest % 4);
+        rest /= 4;
         const int input = (int)(rest % 3);
         rest /= 3;
         const int phases = (int)(rest % 1);
         rest /= 1;
-        const int block = (int)(rest % 2);
-        const long long group = rest / 2;
+        const int block = (int)(rest % 1);
+        const long long group = rest / 1;
         const int slot = number / 2;
-        const int output = (block * 2 + beside) * 2 + number % 2;
+        const int output = (block * 4 + beside) * 2 + number % 2;
         const int tap = slot < 56 && output < 8 ? conv2d_k7s2p3_forward_taps[phases][slot] : -1;
         prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[1176 * group + 147ll * output + 49ll * input + tap]);
     }
@@ -385,7 +385,7 @@ static __device__ __forceinline__ void conv2d_k7s2p3_input_gradient_store(
 /* a block of 64 threads computes 1 channels of 8 y x 16 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 32 sums: 1 channels x 1 rows x 8 columns x 4 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) conv2d_k7s2p3_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) conv2d_k7s2p3_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -425,7 +425,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) conv2d_k7s2p3_input_gradient
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 256;
@@ -976,10 +976,10 @@ extern "C" cudaError_t conv2d_k7s2p3_forward(long long batch, const scalar *x, c
             return error;
     }
     {
-        const long long blocks = 2ll * ((batch + 0) / 1);
+        const long long blocks = 1ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_k7s2p3_forward_direct<<<grid, 64, 20448, stream>>>(batch, x, prepared, y);
+            conv2d_k7s2p3_forward_direct<<<grid, 128, 23136, stream>>>(batch, x, prepared, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_k7s2p3_forward_direct', arguments=('x', 'prepared', 'y'), threads=64, blocks=2, samples=1, shared=20448),
+                Step(kernel='conv2d_k7s2p3_forward_direct', arguments=('x', 'prepared', 'y'), threads=128, blocks=1, samples=1, shared=23136),
             ),
             prepare=(
                 Step(kernel='conv2d_k7s2p3_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=6, samples=0, shared=0),

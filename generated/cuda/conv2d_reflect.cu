@@ -198,7 +198,7 @@ static __device__ __forceinline__ void conv2d_reflect_forward_store(
 /* a block of 128 threads computes 4 channels of 16 y x 16 x;
  * it reads 3 input channels at a time.
  * A thread keeps 8 sums: 1 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(128, 5) conv2d_reflect_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 4) conv2d_reflect_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -237,7 +237,7 @@ extern "C" __global__ void __launch_bounds__(128, 5) conv2d_reflect_forward_dire
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 256;
@@ -506,7 +506,7 @@ static __device__ __forceinline__ void conv2d_reflect_input_gradient_store(
 /* a block of 64 threads computes 2 channels of 2 samples x 8 y x 8 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 8 sums: 1 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 5) conv2d_reflect_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 4) conv2d_reflect_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -553,7 +553,7 @@ extern "C" __global__ void __launch_bounds__(64, 5) conv2d_reflect_input_gradien
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 256;

@@ -10,7 +10,7 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv2d_replicate_forward_pack, 1 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: conv2d_replicate_forward_direct, 1 blocks for a set of 1 samples, 16 threads, 8592 bytes shared
+ *   forward: conv2d_replicate_forward_direct, 3 blocks for a set of 1 samples, 15 threads, 2448 bytes shared
  *   input_gradient: conv2d_replicate_input_gradient_pack, 1 blocks for any batch, 256 threads, 0 bytes shared
  *   input_gradient: conv2d_replicate_input_gradient_direct, 5 blocks for a set of 9 samples, 126 threads, 16128 bytes shared
  *   weight_gradient: conv2d_replicate_weight_gradient_tiled, 32 blocks for any batch, 48 threads, 17120 bytes shared
@@ -140,12 +140,10 @@ static __device__ __forceinline__ int conv2d_replicate_forward_at_x(int place)
 template <int count> static __device__ __forceinline__ void conv2d_replicate_forward_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
+    for (int i = 0; i < count; i += 2) {
+        const float2 read = *(const float2 *)(from + i);
         to[i + 0] = read.x;
         to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
     }
 }
 
@@ -161,50 +159,51 @@ template <int count> static __device__ __forceinline__ void conv2d_replicate_for
     }
 }
 
-/* one tap of 4 output channels times 8 columns */
+/* one tap of 4 output channels times 2 columns */
 static __device__ __forceinline__ void conv2d_replicate_forward_multiply(
-    sum_t (&sums)[4][8], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[4][2], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
     for (int o = 0; o < 4; o++)
 #pragma unroll
-        for (int j = 0; j < 8; j++)
+        for (int j = 0; j < 2; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 8 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
 static __device__ __forceinline__ void conv2d_replicate_forward_store(
-    scalar *to, const sum_t (&values)[8], int left)
+    scalar *to, const sum_t (&values)[2], int left)
 {
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 2; i++)
         if (i < left)
             to[i] = narrow(values[i]);
 }
 
-/* a block of 16 threads computes 4 channels of 8 y x 16 x;
+/* a block of 15 threads computes 4 channels of 3 y x 10 x;
  * it reads 3 input channels at a time.
- * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(16, 2) conv2d_replicate_forward_direct(long long batch,
+ * A thread keeps 8 sums: 4 channels x 1 rows x 2 columns x 1 phases. */
+extern "C" __global__ void __launch_bounds__(15, 4) conv2d_replicate_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 2040; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 504; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x;
-    const int pixel = thread % 16, beside = thread / 16;
-    const int own_x = pixel % 2, own_y = pixel / 2 % 8, own_z = pixel / 16;
-    const int copied = threadIdx.x % 16, copied_channel = threadIdx.x / 16;
-    const long long blocks = 1 * ((batch + 0) / 1);
+    const int pixel = thread % 15, beside = thread / 15;
+    const int own_x = pixel % 5, own_y = pixel / 5 % 3, own_z = pixel / 15;
+    const int copied = threadIdx.x % 15, copied_channel = threadIdx.x / 15;
+    const long long blocks = 3 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 1);
-        const long long sample = block / 1 * 1;
+        int rest = (int)(block % 3);
+        const long long sample = block / 3 * 1;
         const int phases = rest % 1;
         rest /= 1;
         const int channel_block = rest % 1;
         rest /= 1;
         const int q_x = 0;
-        const int q_y = 0;
+        const int q_y = rest % 3 * 3;
+        rest /= 3;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
@@ -212,42 +211,42 @@ extern "C" __global__ void __launch_bounds__(16, 2) conv2d_replicate_forward_dir
         const scalar *const from = x + sample * 768 + group * 3 * 256;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[43], place[43];
+        int read[12], place[12];
 #pragma unroll
-        for (int i = 0; i < 43; i++) {
-            const int at = copied + 16 * i;
-            const int at_x = at % 40, at_y = at / 40 % 17, at_z = at / 680;
+        for (int i = 0; i < 12; i++) {
+            const int at = copied + 15 * i;
+            const int at_x = at % 24, at_y = at / 24 % 7, at_z = at / 168;
             const int x_y = conv2d_replicate_forward_at_y(2 * q_y + at_y - 1);
             const int x_x = conv2d_replicate_forward_at_x(2 * q_x + at_x - 2);
             read[i] = sample + at_z < batch && x_y >= 0 && x_x >= 0 ? at_z * 768 + x_y * 16 + x_x : -1;
-            place[i] = at < 680 ? (at_z * 17 + at_y) * 40 + at_x % 2 * 20 + at_x / 2 : -1;
+            place[i] = at < 168 ? (at_z * 7 + at_y) * 24 + at_x % 2 * 12 + at_x / 2 : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 256;
-                sum_t *const tile = tiles + (stage * 3 + channel) * 680;
+                sum_t *const tile = tiles + (stage * 3 + channel) * 168;
 #pragma unroll
-                for (int i = 0; i < 43; i++)
+                for (int i = 0; i < 12; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 36; i += 64)
+            for (int i = threadIdx.x * 4; i < channels * 36; i += 60)
                 copy_async_16(taps + stage * 108 + i, weights + chunk * 108 + i, true);
             copy_async_commit();
         };
 
         const int channel = (channel_block * 1 + beside) * 4;
-        sum_t sums[1][4][8];
+        sum_t sums[1][4][2];
 #pragma unroll
         for (int o = 0; o < 4; o++) {
             const sum_t start = bias && channel + o < 4 ? widen(bias[group * 4 + channel + o]) : (sum_t)0;
 #pragma unroll
             for (int i = 0; i < 1; i++)
 #pragma unroll
-                for (int j = 0; j < 8; j++)
+                for (int j = 0; j < 2; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -256,25 +255,25 @@ extern "C" __global__ void __launch_bounds__(16, 2) conv2d_replicate_forward_dir
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 2040 + (own_z * 17 + own_y * 2) * 40 + own_x * 8;
+            const sum_t *const tile = tiles + stage * 504 + (own_z * 7 + own_y * 2) * 24 + own_x * 2;
             const sum_t *const own_taps = taps + stage * 108 + beside * 36;
             const int own = 3;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 680;
+                const sum_t *const window = tile + i * 168;
                 const sum_t *const weight = own_taps + i * 36;
 #pragma unroll
                 for (int ty = 0; ty < 3; ty++)
                 {   /* the taps of a row */
-                    const sum_t *const row = window + 40 * ty;
+                    const sum_t *const row = window + 24 * ty;
                     const sum_t *const tap = weight + 12 * ty;
-                    sum_t columns0[12];
-                    sum_t columns1[8];
-                    conv2d_replicate_forward_columns<8>(columns0, row);
+                    sum_t columns0[4];
+                    sum_t columns1[2];
+                    conv2d_replicate_forward_columns<2>(columns0, row);
                     { sum_t w[4]; conv2d_replicate_forward_weights<4>(w, tap); conv2d_replicate_forward_multiply(sums[0], w, columns0); }
-                    conv2d_replicate_forward_columns<8>(columns1, row + 20);
+                    conv2d_replicate_forward_columns<2>(columns1, row + 12);
                     { sum_t w[4]; conv2d_replicate_forward_weights<4>(w, tap + 4); conv2d_replicate_forward_multiply(sums[0], w, columns1); }
-                    conv2d_replicate_forward_columns<4>(columns0 + 8, row + 8);
+                    conv2d_replicate_forward_columns<2>(columns0 + 2, row + 2);
                     { sum_t w[4]; conv2d_replicate_forward_weights<4>(w, tap + 8); conv2d_replicate_forward_multiply(sums[0], w, columns0 + 1); }
                 }
             }
@@ -289,10 +288,10 @@ extern "C" __global__ void __launch_bounds__(16, 2) conv2d_replicate_forward_dir
                 {
                     const int y_z = q_z;
                     const int y_y = q_y + own_y;
-                    const int y_x = q_x + own_x * 8;
-                    sum_t values[8];
+                    const int y_x = q_x + own_x * 2;
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 8; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[0][o][i];
                     if (y_z < 1 && y_y < 8)
                         conv2d_replicate_forward_store(plane + (y_z * 8 + y_y) * 9 + y_x, values, 9 - y_x);
@@ -480,7 +479,7 @@ static __device__ __forceinline__ void conv2d_replicate_input_gradient_store(
 /* a block of 126 threads computes 2 channels of 9 samples x 7 y x 8 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 64 sums: 2 channels x 1 rows x 8 columns x 4 phases. */
-extern "C" __global__ void __launch_bounds__(126, 3) conv2d_replicate_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(126, 2) conv2d_replicate_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -527,7 +526,7 @@ extern "C" __global__ void __launch_bounds__(126, 3) conv2d_replicate_input_grad
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 72;
@@ -1009,10 +1008,10 @@ extern "C" cudaError_t conv2d_replicate_forward(long long batch, const scalar *x
             return error;
     }
     {
-        const long long blocks = 1ll * ((batch + 0) / 1);
+        const long long blocks = 3ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_replicate_forward_direct<<<grid, 16, 8592, stream>>>(batch, x, prepared, bias, y);
+            conv2d_replicate_forward_direct<<<grid, 15, 2448, stream>>>(batch, x, prepared, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_replicate_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=16, blocks=1, samples=1, shared=8592),
+                Step(kernel='conv2d_replicate_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=15, blocks=3, samples=1, shared=2448),
             ),
             prepare=(
                 Step(kernel='conv2d_replicate_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),

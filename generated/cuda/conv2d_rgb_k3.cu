@@ -11,7 +11,7 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv2d_rgb_k3_forward_depthwise, 4 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   input_gradient: conv2d_rgb_k3_input_gradient_depthwise, 12 blocks for a set of 1 samples, 128 threads, 0 bytes shared
- *   weight_gradient: conv2d_rgb_k3_weight_gradient_tiled, 256 blocks for any batch, 96 threads, 5952 bytes shared
+ *   weight_gradient: conv2d_rgb_k3_weight_gradient_depthwise, 12 blocks for any batch, 128 threads, 144 bytes shared
  *   weight_gradient: conv2d_rgb_k3_weight_gradient_reduce, 1 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv2d_rgb_k3_bias_gradient_plain, 1 blocks for any batch, 128 threads, 512 bytes shared
  */
@@ -184,6 +184,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_for
         const int x_plane = conv2d_rgb_k3_forward_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)1024 + x_plane*(place_t)1024;
         const scalar *const taps = w_pair + i*(place_t)9 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -232,7 +233,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_for
 }
 
 /* a thread computes 1 x 2 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv2d_rgb_k3_forward_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv2d_rgb_k3_forward_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     const long long all = batch * 450;
@@ -319,6 +320,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_inp
         const int x_plane = conv2d_rgb_k3_input_gradient_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)900 + x_plane*(place_t)900;
         const scalar *const taps = w_pair + i*(place_t)27 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -367,7 +369,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_inp
 }
 
 /* a thread computes 1 x 2 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv2d_rgb_k3_input_gradient_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv2d_rgb_k3_input_gradient_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
     const long long all = batch * 1536;
@@ -380,21 +382,7 @@ extern "C" __global__ void __launch_bounds__(128) conv2d_rgb_k3_input_gradient_d
     }
 }
 
-struct __align__(16) conv2d_rgb_k3_weight_gradient_vector { sum_t at[4]; };
-
-static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_load(sum_t *to, const sum_t *from)
-{
-    const conv2d_rgb_k3_weight_gradient_vector read = *(const conv2d_rgb_k3_weight_gradient_vector *)from;
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        to[k] = read.at[k];
-}
-
-/* one number into shared memory, 0 where it is not inside */
-static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_copy(sum_t *to, const scalar *from, bool inside)
-{
-    copy_async_4(to, from, inside);
-}
+template <int n> struct alignas(n * sizeof(scalar)) conv2d_rgb_k3_weight_gradient_vector { scalar at[n]; };
 
 /* the place in x of a position of axis 0, negative where it reads 0 */
 static __device__ __forceinline__ int conv2d_rgb_k3_weight_gradient_place_0(int position)
@@ -408,271 +396,249 @@ static __device__ __forceinline__ int conv2d_rgb_k3_weight_gradient_place_1(int 
     return (unsigned)position < 32u ? position : -1;
 }
 
-/* the place in x of a position of axis 2, negative where it reads 0 */
-static __device__ __forceinline__ int conv2d_rgb_k3_weight_gradient_place_2(int position)
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_read_x(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    return (unsigned)position < 32u ? position : -1;
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<4> *)(from + column);
+        v[0] = widen(read.at[0]);
+        v[1] = widen(read.at[1]);
+        v[2] = widen(read.at[2]);
+        v[3] = widen(read.at[3]);
+    } else {
+        v[0] = inside ? widen(from[column]) : (sum_t)0;
+        v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+        v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+        v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<4> *)(from + column + 4);
+        v[4] = widen(read.at[0]);
+        v[5] = widen(read.at[1]);
+        v[6] = widen(read.at[2]);
+        v[7] = widen(read.at[3]);
+    } else {
+        v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+        v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+        v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+        v[7] = inside ? widen(from[column + 7]) : (sum_t)0;
+    }
+    v[8] = inside && (unsigned)(column + 8) < 32u ? widen(from[column + 8]) : (sum_t)0;
+    v[9] = inside && (unsigned)(column + 9) < 32u ? widen(from[column + 9]) : (sum_t)0;
 }
 
-/* a block sums 1 channels of y by 3 of x,
- * pieces of 8 x 16 positions; 256 blocks share the pieces of the batch */
-extern "C" __global__ void __launch_bounds__(96, 6) conv2d_rgb_k3_weight_gradient_tiled(long long batch,
-    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+/* what a thread reads of a row of y; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_read_y(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const buffers = (sum_t *)shared;
-    const int thread = threadIdx.x, member = thread % 3, part = thread / 3;
-    const int o_thread = member % 1, i_thread = member / 1 % 1;
-    const int row_read = member / 1 % 3;
-    /* where this thread reads its tap of the first output of a piece */
-    const int x_first = (20*row_read + 0) + 0 + i_thread*204;
-    const int y_first = o_thread*132;
-    /* the column of x, and the lines, that it copies */
-    const int ahead = thread % 20 / 1;
-    const int rank = thread % 20 % 1;
-    const int x_column = 1*ahead + 0;
-    const int x_to = rank*20 + ahead;
-    const int x_line = thread / 20, y_line = thread / 16;
-    const int y_column = thread % 16;
-    for (long long block = blockIdx.x; block < 256; block += gridDim.x) {
-        int rest = (int)(block % 1);
-        const int split = (int)(block / 1);
-        const int o_begin = 0, i_begin = 0;
-        const int plane_base = 0, row_base = 0;
-        const int column_base = 0 + x_column;
-        const scalar *const x_channels = x + (rest*3 + i_begin)*(place_t)1024;
-        const scalar *const y_channels = y + (rest*1 + o_begin)*(place_t)900;
-        sum_t w[1][3][3];
-#pragma unroll
-        for (int o = 0; o < 1; o++)
-#pragma unroll
-            for (int i = 0; i < 3; i++)
-#pragma unroll
-                for (int t = 0; t < 3; t++)
-                    w[o][i][t] = 0;
-
-        auto stage = [&](long long piece, sum_t *buffer) {
-            const int of_sample = (int)(piece % 8);
-            const int column = of_sample % 2 * 16;
-            const int row = of_sample / 2 % 4 * 8;
-            const int plane = of_sample / 8;
-            const scalar *const y_rows = y_channels + piece / 8 * 900
-                + (plane*30 + row)*(place_t)30 + column + y_column;
-            const int x_plane = conv2d_rgb_k3_weight_gradient_place_0(1*plane + plane_base);
-            const int x_at = conv2d_rgb_k3_weight_gradient_place_2(1*column + column_base);
-            const scalar *const x_rows = x_channels + piece / 8 * 3072
-                + x_plane*(place_t)1024 + x_at;
-            const bool y_inside = column + y_column < 30;
-            const bool x_inside = x_plane >= 0 && x_at >= 0;
-#pragma unroll 4
-            for (int k = 0; k < 2; k++) {
-                const int line = y_line + k*6, o = line / 8, r = line % 8;
-                if (line < 8)
-                    conv2d_rgb_k3_weight_gradient_copy(buffer + o*132 + r*16 + y_column,
-                        y_rows + o*(place_t)900 + r*30,
-                        y_inside && row + r < 30 && o_begin + o < 1);
-            }
-#pragma unroll 4
-            for (int k = 0; k < 8; k++) {
-                const int line = x_line + k*4, i = line / 10, r = line % 10;
-                const int x_row = conv2d_rgb_k3_weight_gradient_place_1(1*row + row_base + 1*r);
-                if (thread < 80 && line < 30)
-                    conv2d_rgb_k3_weight_gradient_copy(buffer + 132 + i*204 + r*20 + x_to,
-                        x_rows + i*(place_t)1024 + x_row*32,
-                        x_inside && x_row >= 0 && i_begin + i < 3);
-            }
-        };
-
-        sum_t *now = buffers, *next = buffers + 744;
-        if (split < batch*8)
-            stage(split, now);
-        copy_async_commit();
-        for (long long piece = split; piece < batch*8; piece += 256) {
-            if (piece + 256 < batch*8)
-                stage(piece + 256, next);
-            copy_async_commit();
-            copy_async_wait<1>();
-            __syncthreads();
-#pragma unroll 1
-            for (int step = part; step < 32; step += 32) {
-                const int row = step / 4, column = step % 4 * 4;
-                const sum_t *const x_from = now + 132 + x_first + row*20 + column;
-                const sum_t *const y_from = now + y_first + row*16 + column;
-                sum_t window[3][8];
-#pragma unroll
-                for (int i = 0; i < 3; i++) {
-                    const sum_t *const from = x_from + i*204;
-                    conv2d_rgb_k3_weight_gradient_load(window[i] + 0, from + 0);
-                    conv2d_rgb_k3_weight_gradient_load(window[i] + 4, from + 4);
-                }
-#pragma unroll
-                for (int o = 0; o < 1; o++) {
-                    sum_t s[4];
-                    conv2d_rgb_k3_weight_gradient_load(s, y_from + o*132);
-#pragma unroll
-                    for (int k = 0; k < 4; k++) {
-#pragma unroll
-                        for (int i = 0; i < 3; i++) {
-                            w[o][i][0] = fma(s[k], window[i][0 + k], w[o][i][0]);
-                            w[o][i][1] = fma(s[k], window[i][1 + k], w[o][i][1]);
-                            w[o][i][2] = fma(s[k], window[i][2 + k], w[o][i][2]);
-                        }
-                    }
-                }
-            }
-            __syncthreads();
-            sum_t *const other = now;
-            now = next;
-            next = other;
-        }
-
-        if (part >= 16 && part < 32) {
-            sum_t *const to = buffers + (part - 16)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*3 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 16) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*3 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 8 && part < 16) {
-            sum_t *const to = buffers + (part - 8)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*3 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 8) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*3 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 4 && part < 8) {
-            sum_t *const to = buffers + (part - 4)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*3 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 4) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*3 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 2 && part < 4) {
-            sum_t *const to = buffers + (part - 2)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*3 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 2) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*3 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 1 && part < 2) {
-            sum_t *const to = buffers + (part - 1)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*3 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 1) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*3 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part == 0) {
-            sum_t *const pairs = sums + split*27ll + rest*(place_t)27;
-            const int first_tap = 0 + (3*row_read + 0);
-#pragma unroll
-            for (int o = 0; o < 1; o++)
-#pragma unroll
-                for (int i = 0; i < 3; i++) {
-                    const int output = o_begin + o*1 + o_thread;
-                    const int input = i_begin + i*1 + i_thread;
-                    if (output < 1 && input < 3) {
-                        sum_t *const to = pairs + output*(place_t)27 + input*(place_t)9;
-                        to[first_tap + 0] = w[o][i][0];
-                        to[first_tap + 1] = w[o][i][1];
-                        to[first_tap + 2] = w[o][i][2];
-                    }
-                }
-        }
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<2> *)(from + column);
+        v[0] = widen(read.at[0]);
+        v[1] = widen(read.at[1]);
+    } else {
+        v[0] = inside ? widen(from[column]) : (sum_t)0;
+        v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<2> *)(from + column + 2);
+        v[2] = widen(read.at[0]);
+        v[3] = widen(read.at[1]);
+    } else {
+        v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+        v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<2> read = {};
+        if (inside)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<2> *)(from + column + 4);
+        v[4] = widen(read.at[0]);
+        v[5] = widen(read.at[1]);
+    } else {
+        v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+        v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv2d_rgb_k3_weight_gradient_vector<2> read = {};
+        if (inside && (unsigned)(column + 6) < 30u)
+            read = *(const conv2d_rgb_k3_weight_gradient_vector<2> *)(from + column + 6);
+        v[6] = widen(read.at[0]);
+        v[7] = widen(read.at[1]);
+    } else {
+        v[6] = inside && (unsigned)(column + 6) < 30u ? widen(from[column + 6]) : (sum_t)0;
+        v[7] = inside && (unsigned)(column + 7) < 30u ? widen(from[column + 7]) : (sum_t)0;
     }
 }
 
-/* each number of the weight is the sum of its 256 partial sums, added in one order */
+/* adds what a row of y and a row of x give to a row of taps */
+static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_add(sum_t *w, const sum_t *s, const sum_t *v)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        w[0] = fma(s[k], v[1*k + 0], w[0]);
+        w[1] = fma(s[k], v[1*k + 1], w[1]);
+        w[2] = fma(s[k], v[1*k + 2], w[2]);
+    }
+}
+
+/* the tile of 8 x 8 positions, a plane of taps at a time */
+template <bool vectors> static __device__ __forceinline__ void conv2d_rgb_k3_weight_gradient_tile(
+    sum_t *w, int rest, int plane_tap, const scalar *__restrict__ x, const scalar *__restrict__ y)
+{
+    const int q_column = rest % 4 * 8;
+    rest /= 4;
+    const int q_row = rest % 4 * 8, plane = rest / 4;
+    const int x_plane = conv2d_rgb_k3_weight_gradient_place_0(1*plane + plane_tap);
+    const scalar *const x_rows = x + x_plane*(place_t)1024;
+    const scalar *const y_rows = y + (plane*30 + q_row)*(place_t)30;
+    sum_t s[64];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        conv2d_rgb_k3_weight_gradient_read_y<vectors>(s + r*8, y_rows + r*30, q_column, q_row + r < 30);
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 0);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 0, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 1);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 0, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 8, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 2);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 0, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 8, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 16, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 3);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 8, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 16, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 24, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 4);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 16, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 24, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 32, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 5);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 24, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 32, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 40, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 6);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 32, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 40, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 48, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 7);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 40, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 48, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 0, s + 56, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 8);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 48, v);
+        conv2d_rgb_k3_weight_gradient_add(w + 3, s + 56, v);
+    }
+    {
+        sum_t v[10];
+        const int at = conv2d_rgb_k3_weight_gradient_place_1(1*q_row + 9);
+        conv2d_rgb_k3_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)32, 1*q_column, x_plane >= 0 && at >= 0);
+        conv2d_rgb_k3_weight_gradient_add(w + 6, s + 56, v);
+    }
+}
+
+/* a block sums a plane of taps of one pair of channels; 4 blocks share the batch */
+extern "C" __global__ void __launch_bounds__(128) conv2d_rgb_k3_weight_gradient_depthwise(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+{
+    extern __shared__ __align__(16) unsigned char shared[];
+    sum_t *const of_warps = (sum_t *)shared;
+    const bool aligned = (unsigned long long)x % 16 == 0 && (unsigned long long)y % 8 == 0;
+    for (long long block = blockIdx.x; block < 12; block += gridDim.x) {
+        const int split = (int)(block % 4);
+        const int pair = (int)(block / 4);
+        const int i = pair % 3, o = pair / 3 % 1;
+        const int group = pair / 3;
+        const scalar *const x_channel = x + group*(place_t)3072 + i*(place_t)1024;
+        const scalar *const y_channel = y + (group*1 + o)*(place_t)900;
+        const int plane_base = 0;
+        sum_t w[9];
+#pragma unroll
+        for (int t = 0; t < 9; t++)
+            w[t] = 0;
+        for (long long at = split*128 + (int)threadIdx.x; at < batch*16; at += 512) {
+            const long long sample = at / 16;
+            const int rest = (int)(at % 16);
+            if (aligned)
+                conv2d_rgb_k3_weight_gradient_tile<true>(w, rest, plane_base, x_channel + sample*3072, y_channel + sample*900);
+            else
+                conv2d_rgb_k3_weight_gradient_tile<false>(w, rest, plane_base, x_channel + sample*3072, y_channel + sample*900);
+        }
+#pragma unroll
+        for (int t = 0; t < 9; t++) {
+#pragma unroll
+            for (int lane = 16; lane > 0; lane /= 2)
+                w[t] += __shfl_xor_sync(0xffffffffu, w[t], lane);
+            if (threadIdx.x % 32 == 0)
+                of_warps[threadIdx.x / 32 * 9 + t] = w[t];
+        }
+        __syncthreads();
+        if (threadIdx.x < 9) {
+            sum_t total = 0;
+#pragma unroll
+            for (int warp = 0; warp < 4; warp++)
+                total += of_warps[warp*9 + threadIdx.x];
+            sums[split*27ll + group*(place_t)27 + o*(place_t)27 + i*(place_t)9
+                + 0 + threadIdx.x] = total;
+        }
+        __syncthreads();
+    }
+}
+
+/* each number of the weight is the sum of its 4 partial sums, added in one order */
 extern "C" __global__ void __launch_bounds__(256) conv2d_rgb_k3_weight_gradient_reduce(long long batch,
     const sum_t *__restrict__ sums, scalar *__restrict__ weight)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const totals = (sum_t *)shared;
-    const int lane = threadIdx.x % 32, part = threadIdx.x / 32;
+    const int lane = threadIdx.x % 64, part = threadIdx.x / 64;
     for (long long block = blockIdx.x; block < 1; block += gridDim.x) {
-        const long long at = block*32 + lane;
+        const long long at = block*64 + lane;
         sum_t sum = 0;
         if (at < 27) {
-            for (int split = part; split < 256; split += 8)
+            for (int split = part; split < 4; split += 4)
                 sum += sums[split*27ll + at];
         }
         totals[threadIdx.x] = sum;
@@ -680,8 +646,8 @@ extern "C" __global__ void __launch_bounds__(256) conv2d_rgb_k3_weight_gradient_
         if (part == 0 && at < 27) {
             sum_t total = 0;
 #pragma unroll
-            for (int k = 0; k < 8; k++)
-                total += totals[k*32 + lane];
+            for (int k = 0; k < 4; k++)
+                total += totals[k*64 + lane];
             weight[at] = narrow(total);
         }
         __syncthreads();
@@ -759,7 +725,7 @@ extern "C" cudaError_t conv2d_rgb_k3_input_gradient(long long batch, const scala
 extern "C" long long conv2d_rgb_k3_weight_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 27648;
+    return 0 + 512;
 }
 
 extern "C" cudaError_t conv2d_rgb_k3_weight_gradient(long long batch, const scalar *x, const scalar *y, scalar *weight, void *room, cudaStream_t stream)
@@ -768,10 +734,10 @@ extern "C" cudaError_t conv2d_rgb_k3_weight_gradient(long long batch, const scal
     sum_t *const sums = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 256ll;
+        const long long blocks = 12ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv2d_rgb_k3_weight_gradient_tiled<<<grid, 96, 5952, stream>>>(batch, x, y, sums);
+            conv2d_rgb_k3_weight_gradient_depthwise<<<grid, 128, 144, stream>>>(batch, x, y, sums);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -200,7 +200,7 @@ extern "C" __global__ void __launch_bounds__(224, 2) conv2d_same_k4_forward_dire
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 169;
@@ -452,7 +452,7 @@ extern "C" __global__ void __launch_bounds__(224, 2) conv2d_same_k4_input_gradie
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 169;

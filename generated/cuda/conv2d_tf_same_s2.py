@@ -22,13 +22,11 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv2d_tf_same_s2_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=16, blocks=2, samples=2, shared=11856),
+                Step(kernel='conv2d_tf_same_s2_forward_plain', arguments=('x', 'weight', 'bias', 'y'), threads=128, blocks=4, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv2d_tf_same_s2_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=864, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(

@@ -41,13 +41,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv3d_circular_weight_gradient_tiled', arguments=('x', 'y', 'sums'), threads=24, blocks=384, samples=0, shared=1376),
-                Step(kernel='conv3d_circular_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=2, samples=0, shared=1024),
+                Step(kernel='conv3d_circular_weight_gradient_depthwise', arguments=('x', 'y', 'sums'), threads=128, blocks=6, samples=0, shared=144),
+                Step(kernel='conv3d_circular_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=1, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=27648, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=216, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

@@ -11,7 +11,7 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv3d_k3p1_forward_pack, 2 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: conv3d_k3p1_forward_direct, 8 blocks for a set of 1 samples, 9 threads, 4128 bytes shared
+ *   forward: conv3d_k3p1_forward_direct, 12 blocks for a set of 1 samples, 18 threads, 2112 bytes shared
  *   input_gradient: conv3d_k3p1_input_gradient_pack, 2 blocks for any batch, 256 threads, 0 bytes shared
  *   input_gradient: conv3d_k3p1_input_gradient_direct, 1 blocks for a set of 1 samples, 96 threads, 16512 bytes shared
  *   weight_gradient: conv3d_k3p1_weight_gradient_tiled, 576 blocks for any batch, 24 threads, 3264 bytes shared
@@ -117,12 +117,10 @@ __device__ __forceinline__ sum_t sum_of_block(sum_t own, sum_t *sums)
 template <int count> static __device__ __forceinline__ void conv3d_k3p1_forward_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
+    for (int i = 0; i < count; i += 2) {
+        const float2 read = *(const float2 *)(from + i);
         to[i + 0] = read.x;
         to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
     }
 }
 
@@ -138,26 +136,26 @@ template <int count> static __device__ __forceinline__ void conv3d_k3p1_forward_
     }
 }
 
-/* one tap of 1 output channels times 8 columns */
+/* one tap of 2 output channels times 2 columns */
 static __device__ __forceinline__ void conv3d_k3p1_forward_multiply(
-    sum_t (&sums)[1][8], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[2][2], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
-    for (int o = 0; o < 1; o++)
+    for (int o = 0; o < 2; o++)
 #pragma unroll
-        for (int j = 0; j < 8; j++)
+        for (int j = 0; j < 2; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 8 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
 struct __align__(8) conv3d_k3p1_forward_numbers { scalar at[2]; };
 
 static __device__ __forceinline__ void conv3d_k3p1_forward_store(
-    scalar *to, const sum_t (&values)[8], int left)
+    scalar *to, const sum_t (&values)[2], int left)
 {
-    if (left >= 8 && (unsigned long long)to % 8 == 0) {
+    if (left >= 2 && (unsigned long long)to % 8 == 0) {
 #pragma unroll
-        for (int i = 0; i < 8; i += 2) {
+        for (int i = 0; i < 2; i += 2) {
             conv3d_k3p1_forward_numbers numbers;
 #pragma unroll
             for (int j = 0; j < 2; j++)
@@ -167,79 +165,79 @@ static __device__ __forceinline__ void conv3d_k3p1_forward_store(
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 2; i++)
         if (i < left)
             to[i] = narrow(values[i]);
 }
 
-/* a block of 9 threads computes 1 channels of 3 z x 6 y x 8 x;
+/* a block of 18 threads computes 2 channels of 6 y x 6 x;
  * it reads 2 input channels at a time.
- * A thread keeps 16 sums: 1 channels x 2 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(9, 2) conv3d_k3p1_forward_direct(long long batch,
+ * A thread keeps 4 sums: 2 channels x 1 rows x 2 columns x 1 phases. */
+extern "C" __global__ void __launch_bounds__(18, 4) conv3d_k3p1_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 960; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 384; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x;
-    const int pixel = thread % 9, beside = thread / 9;
-    const int own_x = pixel % 1, own_y = pixel / 1 % 3, own_z = pixel / 3;
-    const int copied = threadIdx.x % 9, copied_channel = threadIdx.x / 9;
-    const long long blocks = 8 * ((batch + 0) / 1);
+    const int pixel = thread % 18, beside = thread / 18;
+    const int own_x = pixel % 3, own_y = pixel / 3 % 6, own_z = pixel / 18;
+    const int copied = threadIdx.x % 18, copied_channel = threadIdx.x / 18;
+    const long long blocks = 12 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 8);
-        const long long sample = block / 8 * 1;
+        int rest = (int)(block % 12);
+        const long long sample = block / 12 * 1;
         const int phases = rest % 1;
         rest /= 1;
-        const int channel_block = rest % 4;
-        rest /= 4;
+        const int channel_block = rest % 2;
+        rest /= 2;
         const int q_x = 0;
         const int q_y = 0;
-        const int q_z = rest % 2 * 3;
-        rest /= 2;
+        const int q_z = rest % 6 * 1;
+        rest /= 6;
         const int group = rest;
         const sum_t *const weights = prepared
-            + (((long long)group * 4 + channel_block) * 1 + phases) * 72;
+            + (((long long)group * 2 + channel_block) * 1 + phases) * 144;
         const scalar *const from = x + sample * 432 + group * 2 * 216;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[54], place[54];
+        int read[11], place[11];
 #pragma unroll
-        for (int i = 0; i < 54; i++) {
-            const int at = copied + 9 * i;
-            const int at_x = at % 12, at_y = at / 12 % 8, at_z = at / 96;
+        for (int i = 0; i < 11; i++) {
+            const int at = copied + 18 * i;
+            const int at_x = at % 8, at_y = at / 8 % 8, at_z = at / 64;
             const int x_z = q_z + at_z - 1;
             const int x_y = q_y + at_y - 1;
             const int x_x = q_x + at_x - 1;
             read[i] = 0 <= x_z && x_z < 6 && 0 <= x_y && x_y < 6 && 0 <= x_x && x_x < 6 ? x_z * 36 + x_y * 6 + x_x : -1;
-            place[i] = at < 480 ? (at_z * 8 + at_y) * 12 + at_x : -1;
+            place[i] = at < 192 ? (at_z * 8 + at_y) * 8 + at_x : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(2, 2 - 2 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 2; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (2 * chunk + channel) * 216;
-                sum_t *const tile = tiles + (stage * 2 + channel) * 480;
+                sum_t *const tile = tiles + (stage * 2 + channel) * 192;
 #pragma unroll
-                for (int i = 0; i < 54; i++)
+                for (int i = 0; i < 11; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 36; i += 36)
-                copy_async_16(taps + stage * 72 + i, weights + chunk * 72 + i, true);
+            for (int i = threadIdx.x * 4; i < channels * 72; i += 72)
+                copy_async_16(taps + stage * 144 + i, weights + chunk * 144 + i, true);
             copy_async_commit();
         };
 
-        const int channel = (channel_block * 1 + beside) * 1;
-        sum_t sums[2][1][8];
+        const int channel = (channel_block * 1 + beside) * 2;
+        sum_t sums[1][2][2];
 #pragma unroll
-        for (int o = 0; o < 1; o++) {
+        for (int o = 0; o < 2; o++) {
             const sum_t start = bias && channel + o < 4 ? widen(bias[group * 4 + channel + o]) : (sum_t)0;
 #pragma unroll
-            for (int i = 0; i < 2; i++)
+            for (int i = 0; i < 1; i++)
 #pragma unroll
-                for (int j = 0; j < 8; j++)
+                for (int j = 0; j < 2; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -248,169 +246,46 @@ extern "C" __global__ void __launch_bounds__(9, 2) conv3d_k3p1_forward_direct(lo
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 960 + (own_z * 8 + own_y * 2) * 12 + own_x * 8;
-            const sum_t *const own_taps = taps + stage * 72 + beside * 36;
+            const sum_t *const tile = tiles + stage * 384 + (own_z * 8 + own_y * 1) * 8 + own_x * 2;
+            const sum_t *const own_taps = taps + stage * 144 + beside * 72;
             const int own = 2;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 480;
-                const sum_t *const weight = own_taps + i * 36;
-                sum_t w[36];
-                conv3d_k3p1_forward_weights<36>(w, weight);
-                {   /* row 0 of x */
-                    const sum_t *const row = window;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
+                const sum_t *const window = tile + i * 192;
+                const sum_t *const weight = own_taps + i * 72;
+#pragma unroll
+                for (int tz = 0; tz < 3; tz++)
+#pragma unroll
+                for (int ty = 0; ty < 3; ty++)
+                {   /* the taps of a row */
+                    const sum_t *const row = window + 64 * tz + 8 * ty;
+                    const sum_t *const tap = weight + 24 * tz + 8 * ty;
+                    sum_t columns0[4];
+                    sum_t w[8];
+                    conv3d_k3p1_forward_weights<8>(w, tap);
+                    conv3d_k3p1_forward_columns<2>(columns0, row);
                     conv3d_k3p1_forward_multiply(sums[0], w, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 1, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 2, columns0 + 2);
-                }
-                {   /* row 1 of x */
-                    const sum_t *const row = window + 12;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 4, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 5, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 6, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 1, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 2, columns0 + 2);
-                }
-                {   /* row 2 of x */
-                    const sum_t *const row = window + 24;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 8, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 9, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 10, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 4, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 5, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 6, columns0 + 2);
-                }
-                {   /* row 3 of x */
-                    const sum_t *const row = window + 36;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 8, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 9, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 10, columns0 + 2);
-                }
-                {   /* row 0 of x, at depth 1 */
-                    const sum_t *const row = window + 96;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 12, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 13, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 14, columns0 + 2);
-                }
-                {   /* row 1 of x, at depth 1 */
-                    const sum_t *const row = window + 108;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 16, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 17, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 18, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 12, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 13, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 14, columns0 + 2);
-                }
-                {   /* row 2 of x, at depth 1 */
-                    const sum_t *const row = window + 120;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 20, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 21, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 22, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 16, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 17, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 18, columns0 + 2);
-                }
-                {   /* row 3 of x, at depth 1 */
-                    const sum_t *const row = window + 132;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 20, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 21, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 22, columns0 + 2);
-                }
-                {   /* row 0 of x, at depth 2 */
-                    const sum_t *const row = window + 192;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 24, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 25, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 26, columns0 + 2);
-                }
-                {   /* row 1 of x, at depth 2 */
-                    const sum_t *const row = window + 204;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 28, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 29, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 30, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 24, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 25, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 26, columns0 + 2);
-                }
-                {   /* row 2 of x, at depth 2 */
-                    const sum_t *const row = window + 216;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 32, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 33, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[0], w + 34, columns0 + 2);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 28, columns0);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 29, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 30, columns0 + 2);
-                }
-                {   /* row 3 of x, at depth 2 */
-                    const sum_t *const row = window + 228;
-                    sum_t columns0[12];
-                    conv3d_k3p1_forward_columns<8>(columns0, row);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 32, columns0);
-                    conv3d_k3p1_forward_columns<4>(columns0 + 8, row + 8);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 33, columns0 + 1);
-                    conv3d_k3p1_forward_multiply(sums[1], w + 34, columns0 + 2);
+                    conv3d_k3p1_forward_columns<2>(columns0 + 2, row + 2);
+                    conv3d_k3p1_forward_multiply(sums[0], w + 2, columns0 + 1);
+                    conv3d_k3p1_forward_multiply(sums[0], w + 4, columns0 + 2);
                 }
             }
             __syncthreads();
         }
         if (true)
 #pragma unroll
-            for (int o = 0; o < 1; o++) {
+            for (int o = 0; o < 2; o++) {
                 if (channel + o >= 4)
                     break;
                 scalar *const plane = y + sample * 864 + (group * 4 + channel + o) * 216;
                 {
                     const int y_z = q_z + own_z;
-                    const int y_y = q_y + own_y * 2;
-                    const int y_x = q_x + own_x * 8;
-                    sum_t values[8];
+                    const int y_y = q_y + own_y;
+                    const int y_x = q_x + own_x * 2;
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 8; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[0][o][i];
-                    if (y_z < 6 && y_y < 6)
-                        conv3d_k3p1_forward_store(plane + (y_z * 6 + y_y) * 6 + y_x, values, 6 - y_x);
-                }
-                {
-                    const int y_z = q_z + own_z;
-                    const int y_y = q_y + own_y * 2 + 1;
-                    const int y_x = q_x + own_x * 8;
-                    sum_t values[8];
-#pragma unroll
-                    for (int i = 0; i < 8; i++)
-                        values[i] = sums[1][o][i];
                     if (y_z < 6 && y_y < 6)
                         conv3d_k3p1_forward_store(plane + (y_z * 6 + y_y) * 6 + y_x, values, 6 - y_x);
                 }
@@ -427,18 +302,18 @@ extern "C" __global__ void __launch_bounds__(256) conv3d_k3p1_forward_pack(long 
 {
     for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 288; at += (long long)gridDim.x * 256) {
         long long rest = at;
-        const int number = (int)(rest % 36);
-        rest /= 36;
+        const int number = (int)(rest % 72);
+        rest /= 72;
         const int beside = (int)(rest % 1);
         rest /= 1;
         const int input = (int)(rest % 2);
         rest /= 2;
         const int phases = (int)(rest % 1);
         rest /= 1;
-        const int block = (int)(rest % 4);
-        const long long group = rest / 4;
-        const int slot = number / 1;
-        const int output = (block * 1 + beside) * 1 + number % 1;
+        const int block = (int)(rest % 2);
+        const long long group = rest / 2;
+        const int slot = number / 2;
+        const int output = (block * 1 + beside) * 2 + number % 2;
         const int tap = slot < 36 && output < 4 ? conv3d_k3p1_forward_taps[phases][slot] : -1;
         prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[216 * group + 54ll * output + 27ll * input + tap]);
     }
@@ -506,7 +381,7 @@ static __device__ __forceinline__ void conv3d_k3p1_input_gradient_store(
 /* a block of 96 threads computes 2 channels of 6 z x 8 y x 8 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 16 sums: 1 channels x 4 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(96, 4) conv3d_k3p1_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(96, 3) conv3d_k3p1_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -546,7 +421,7 @@ extern "C" __global__ void __launch_bounds__(96, 4) conv3d_k3p1_input_gradient_d
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 216;
@@ -1208,10 +1083,10 @@ extern "C" cudaError_t conv3d_k3p1_forward(long long batch, const scalar *x, con
             return error;
     }
     {
-        const long long blocks = 8ll * ((batch + 0) / 1);
+        const long long blocks = 12ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv3d_k3p1_forward_direct<<<grid, 9, 4128, stream>>>(batch, x, prepared, bias, y);
+            conv3d_k3p1_forward_direct<<<grid, 18, 2112, stream>>>(batch, x, prepared, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -23,7 +23,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv3d_k3p1_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=9, blocks=8, samples=1, shared=4128),
+                Step(kernel='conv3d_k3p1_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=18, blocks=12, samples=1, shared=2112),
             ),
             prepare=(
                 Step(kernel='conv3d_k3p1_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),

@@ -160,7 +160,7 @@ static __device__ __forceinline__ void conv_transpose1d_k16s8_forward_store(
 /* a block of 64 threads computes 4 channels of 4 samples x 32 x in one of 8 groups of phases;
  * it reads 16 input channels at a time, shared by 4 parts.
  * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) conv_transpose1d_k16s8_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose1d_k16s8_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -199,7 +199,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) conv_transpose1d_k16s8_forwa
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(16, 16 - 16 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 16; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (16 * chunk + channel) * 32;
@@ -431,7 +431,7 @@ extern "C" __global__ void __launch_bounds__(64, 2) conv_transpose1d_k16s8_input
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 256;

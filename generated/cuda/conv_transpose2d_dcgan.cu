@@ -12,7 +12,7 @@
  *   forward: conv_transpose2d_dcgan_forward_pack, 12 blocks for any batch, 256 threads, 0 bytes shared
  *   forward: conv_transpose2d_dcgan_forward_direct, 6 blocks for a set of 1 samples, 128 threads, 27648 bytes shared
  *   input_gradient: conv_transpose2d_dcgan_input_gradient_pack, 12 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: conv_transpose2d_dcgan_input_gradient_direct, 8 blocks for a set of 1 samples, 64 threads, 17856 bytes shared
+ *   input_gradient: conv_transpose2d_dcgan_input_gradient_direct, 4 blocks for a set of 1 samples, 128 threads, 19392 bytes shared
  *   weight_gradient: conv_transpose2d_dcgan_weight_gradient_tiled, 108 blocks for any batch, 256 threads, 49152 bytes shared
  *   weight_gradient: conv_transpose2d_dcgan_weight_gradient_reduce, 96 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv_transpose2d_dcgan_bias_gradient_plain, 3 blocks for any batch, 128 threads, 512 bytes shared
@@ -459,10 +459,10 @@ static __device__ __forceinline__ void conv_transpose2d_dcgan_input_gradient_sto
             to[i] = narrow(values[i]);
 }
 
-/* a block of 64 threads computes 8 channels of 16 y x 16 x;
+/* a block of 128 threads computes 16 channels of 16 y x 16 x;
  * it reads 3 input channels at a time.
  * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_dcgan_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 3) conv_transpose2d_dcgan_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -471,28 +471,28 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_dcgan_input
     const int thread = threadIdx.x;
     const int pixel = thread % 32, beside = thread / 32;
     const int own_x = pixel % 2, own_y = pixel / 2 % 16, own_z = pixel / 32;
-    const int copied = threadIdx.x % 64, copied_channel = threadIdx.x / 64;
-    const long long blocks = 8 * ((batch + 0) / 1);
+    const int copied = threadIdx.x % 128, copied_channel = threadIdx.x / 128;
+    const long long blocks = 4 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 8);
-        const long long sample = block / 8 * 1;
+        int rest = (int)(block % 4);
+        const long long sample = block / 4 * 1;
         const int phases = rest % 1;
         rest /= 1;
-        const int channel_block = rest % 8;
-        rest /= 8;
+        const int channel_block = rest % 4;
+        rest /= 4;
         const int q_x = 0;
         const int q_y = 0;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
-            + (((long long)group * 8 + channel_block) * 1 + phases) * 384;
+            + (((long long)group * 4 + channel_block) * 1 + phases) * 768;
         const scalar *const from = x + sample * 3072 + group * 3 * 1024;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[22], place[22];
+        int read[11], place[11];
 #pragma unroll
-        for (int i = 0; i < 22; i++) {
-            const int at = copied + 64 * i;
+        for (int i = 0; i < 11; i++) {
+            const int at = copied + 128 * i;
             const int at_x = at % 40, at_y = at / 40 % 34, at_z = at / 1360;
             const int x_y = 2 * q_y + at_y - 1;
             const int x_x = 2 * q_x + at_x - 1;
@@ -501,22 +501,22 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_dcgan_input
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(3, 3 - 3 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 3; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (3 * chunk + channel) * 1024;
                 sum_t *const tile = tiles + (stage * 3 + channel) * 1360;
 #pragma unroll
-                for (int i = 0; i < 22; i++)
+                for (int i = 0; i < 11; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 128; i += 256)
-                copy_async_16(taps + stage * 384 + i, weights + chunk * 384 + i, true);
+            for (int i = threadIdx.x * 4; i < channels * 256; i += 512)
+                copy_async_16(taps + stage * 768 + i, weights + chunk * 768 + i, true);
             copy_async_commit();
         };
 
-        const int channel = (channel_block * 2 + beside) * 4;
+        const int channel = (channel_block * 4 + beside) * 4;
         sum_t sums[1][4][8];
 #pragma unroll
         for (int o = 0; o < 4; o++) {
@@ -534,12 +534,12 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_dcgan_input
             copy_async_wait<0>();
             __syncthreads();
             const sum_t *const tile = tiles + stage * 4080 + (own_z * 34 + own_y * 2) * 40 + own_x * 8;
-            const sum_t *const own_taps = taps + stage * 384 + beside * 64;
+            const sum_t *const own_taps = taps + stage * 768 + beside * 64;
             const int own = 3;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
                 const sum_t *const window = tile + i * 1360;
-                const sum_t *const weight = own_taps + i * 128;
+                const sum_t *const weight = own_taps + i * 256;
 #pragma unroll
                 for (int ty = 0; ty < 4; ty++)
                 {   /* the taps of a row */
@@ -591,16 +591,16 @@ extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_dcgan_input_g
         long long rest = at;
         const int number = (int)(rest % 64);
         rest /= 64;
-        const int beside = (int)(rest % 2);
-        rest /= 2;
+        const int beside = (int)(rest % 4);
+        rest /= 4;
         const int input = (int)(rest % 3);
         rest /= 3;
         const int phases = (int)(rest % 1);
         rest /= 1;
-        const int block = (int)(rest % 8);
-        const long long group = rest / 8;
+        const int block = (int)(rest % 4);
+        const long long group = rest / 4;
         const int slot = number / 4;
-        const int output = (block * 2 + beside) * 4 + number % 4;
+        const int output = (block * 4 + beside) * 4 + number % 4;
         const int tap = slot < 16 && output < 64 ? conv_transpose2d_dcgan_input_gradient_taps[phases][slot] : -1;
         prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[3072 * group + 48ll * output + 16ll * input + tap]);
     }
@@ -949,10 +949,10 @@ extern "C" cudaError_t conv_transpose2d_dcgan_input_gradient(long long batch, co
             return error;
     }
     {
-        const long long blocks = 8ll * ((batch + 0) / 1);
+        const long long blocks = 4ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose2d_dcgan_input_gradient_direct<<<grid, 64, 17856, stream>>>(batch, y, prepared, x);
+            conv_transpose2d_dcgan_input_gradient_direct<<<grid, 128, 19392, stream>>>(batch, y, prepared, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -33,7 +33,7 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_dcgan_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=64, blocks=8, samples=1, shared=17856),
+                Step(kernel='conv_transpose2d_dcgan_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=128, blocks=4, samples=1, shared=19392),
             ),
             prepare=(
                 Step(kernel='conv_transpose2d_dcgan_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=12, samples=0, shared=0),

@@ -11,8 +11,8 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv_transpose2d_dead_forward_depthwise, 2 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   input_gradient: conv_transpose2d_dead_input_gradient_depthwise, 1 blocks for a set of 1 samples, 128 threads, 0 bytes shared
- *   weight_gradient: conv_transpose2d_dead_weight_gradient_tiled, 64 blocks for any batch, 24 threads, 2688 bytes shared
- *   weight_gradient: conv_transpose2d_dead_weight_gradient_reduce, 3 blocks for any batch, 256 threads, 1024 bytes shared
+ *   weight_gradient: conv_transpose2d_dead_weight_gradient_depthwise, 8 blocks for any batch, 128 threads, 144 bytes shared
+ *   weight_gradient: conv_transpose2d_dead_weight_gradient_reduce, 1 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv_transpose2d_dead_bias_gradient_plain, 4 blocks for any batch, 128 threads, 512 bytes shared
  */
 /* what arrays hold, what sums are made in, and places inside one sample */
@@ -22,72 +22,6 @@ typedef int place_t;
 #define RATIO(a, b) ((sum_t)(a) / (sum_t)(b))
 __device__ __forceinline__ sum_t widen(scalar value) { return value; }
 __device__ __forceinline__ scalar narrow(sum_t value) { return value; }
-
-#ifdef __CUDACC__
-/* copies into shared memory that go on while the thread computes; beyond the array they are 0 */
-__device__ __forceinline__ void copy_async_4(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 4 : 0) : "memory");
-#else
-    *(unsigned *)to = inside ? *(const unsigned *)from : 0;
-#endif
-}
-
-__device__ __forceinline__ void copy_async_8(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.ca.shared.global [%0], [%1], 8, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 8 : 0) : "memory");
-#else
-    *(uint2 *)to = inside ? *(const uint2 *)from : make_uint2(0, 0);
-#endif
-}
-
-__device__ __forceinline__ void copy_async_16(void *to, const void *from, bool inside)
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;"
-        :: "r"((unsigned)__cvta_generic_to_shared(to)), "l"(from), "r"(inside ? 16 : 0) : "memory");
-#else
-    *(uint4 *)to = inside ? *(const uint4 *)from : make_uint4(0, 0, 0, 0);
-#endif
-}
-
-__device__ __forceinline__ void copy_async_commit()
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.commit_group;" ::: "memory");
-#endif
-}
-
-template <int left> __device__ __forceinline__ void copy_async_wait()
-{
-#if __CUDA_ARCH__ >= 800
-    asm volatile("cp.async.wait_group %0;" :: "n"(left) : "memory");
-#endif
-}
-#endif /* elsewhere these are functions of who includes this text */
-
-/* stores 8 or 16 bytes in one piece, which compilers else take apart */
-template <class vector> __device__ __forceinline__ void store_vector(vector *to, const vector &value)
-{
-#ifdef __CUDACC__
-    if (sizeof(vector) == 16) {
-        const uint4 bits = *(const uint4 *)&value;
-        asm volatile("st.global.v4.b32 [%0], { %1, %2, %3, %4};"
-            :: "l"(to), "r"(bits.x), "r"(bits.y), "r"(bits.z), "r"(bits.w));
-    } else if (sizeof(vector) == 8) {
-        const uint2 bits = *(const uint2 *)&value;
-        asm volatile("st.global.v2.b32 [%0], { %1, %2};" :: "l"(to), "r"(bits.x), "r"(bits.y));
-    } else {
-        *to = value;
-    }
-#else
-    *to = value;
-#endif
-}
 
 /* whether a run (first, step, count) has the output y */
 __device__ __forceinline__ bool holds(const int *run, int y)
@@ -168,6 +102,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
         const int x_plane = conv_transpose2d_dead_forward_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)49 + x_plane*(place_t)49;
         const scalar *const taps = w_pair + i*(place_t)18 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -216,7 +151,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
 }
 
 /* a thread computes 2 x 4 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_dead_forward_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_dead_forward_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     const long long all = batch * 180;
@@ -287,6 +222,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
         const int x_plane = conv_transpose2d_dead_input_gradient_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)289 + x_plane*(place_t)289;
         const scalar *const taps = w_pair + i*(place_t)9 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -331,7 +267,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
 }
 
 /* a thread computes 1 x 2 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_dead_input_gradient_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_dead_input_gradient_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
     const long long all = batch * 112;
@@ -344,21 +280,7 @@ extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_dead_input_gr
     }
 }
 
-struct __align__(16) conv_transpose2d_dead_weight_gradient_vector { sum_t at[4]; };
-
-static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_load(sum_t *to, const sum_t *from)
-{
-    const conv_transpose2d_dead_weight_gradient_vector read = *(const conv_transpose2d_dead_weight_gradient_vector *)from;
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        to[k] = read.at[k];
-}
-
-/* one number into shared memory, 0 where it is not inside */
-static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_copy(sum_t *to, const scalar *from, bool inside)
-{
-    copy_async_4(to, from, inside);
-}
+template <int n> struct alignas(n * sizeof(scalar)) conv_transpose2d_dead_weight_gradient_vector { scalar at[n]; };
 
 /* the place in x of a position of axis 0, negative where it reads 0 */
 static __device__ __forceinline__ int conv_transpose2d_dead_weight_gradient_place_0(int position)
@@ -372,225 +294,189 @@ static __device__ __forceinline__ int conv_transpose2d_dead_weight_gradient_plac
     return (unsigned)position < 17u ? position : -1;
 }
 
-/* the place in x of a position of axis 2, negative where it reads 0 */
-static __device__ __forceinline__ int conv_transpose2d_dead_weight_gradient_place_2(int position)
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_read_x(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    return (unsigned)position < 17u ? position : -1;
+    v[0] = inside ? widen(from[column]) : (sum_t)0;
+    v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+    v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+    v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+    v[8] = inside ? widen(from[column + 8]) : (sum_t)0;
+    v[10] = inside ? widen(from[column + 10]) : (sum_t)0;
+    v[12] = inside ? widen(from[column + 12]) : (sum_t)0;
+    v[14] = inside ? widen(from[column + 14]) : (sum_t)0;
+    v[16] = inside ? widen(from[column + 16]) : (sum_t)0;
+    v[18] = inside && (unsigned)(column + 18) < 17u ? widen(from[column + 18]) : (sum_t)0;
 }
 
-/* x and y exchanged; a block sums 2 channels of y by 2 of x,
- * pieces of 7 x 8 positions; 32 blocks share the pieces of the batch */
-extern "C" __global__ void __launch_bounds__(24, 16) conv_transpose2d_dead_weight_gradient_tiled(long long batch,
-    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+/* what a thread reads of a row of y; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_read_y(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const buffers = (sum_t *)shared;
-    const int thread = threadIdx.x, member = thread % 3, part = thread / 3;
-    const int o_thread = member % 1, i_thread = member / 1 % 1;
-    const int row_read = member / 1 % 3;
-    /* where this thread reads its tap of the first output of a piece */
-    const int x_first = (12*row_read + 0) + 0 + i_thread*108;
-    const int y_first = o_thread*60;
-    /* the column of x, and the lines, that it copies */
-    const int ahead = thread % 12 / 1;
-    const int rank = thread % 12 % 1;
-    const int x_column = 2*ahead + 0;
-    const int x_to = rank*12 + ahead;
-    const int x_line = thread / 12, y_line = thread / 8;
-    const int y_column = thread % 8;
-    for (long long block = blockIdx.x; block < 64; block += gridDim.x) {
-        int rest = (int)(block % 2);
-        const int split = (int)(block / 2);
-        const int o_begin = 0, i_begin = 0;
-        const int plane_base = 0, row_base = 0;
-        const int column_base = 0 + x_column;
-        const scalar *const x_channels = x + (rest*2 + i_begin)*(place_t)289;
-        const scalar *const y_channels = y + (rest*2 + o_begin)*(place_t)49;
-        sum_t w[2][2][3];
-#pragma unroll
-        for (int o = 0; o < 2; o++)
-#pragma unroll
-            for (int i = 0; i < 2; i++)
-#pragma unroll
-                for (int t = 0; t < 3; t++)
-                    w[o][i][t] = 0;
+    v[0] = inside ? widen(from[column]) : (sum_t)0;
+    v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+    v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+    v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+    v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+    v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+    v[7] = inside && (unsigned)(column + 7) < 7u ? widen(from[column + 7]) : (sum_t)0;
+}
 
-        auto stage = [&](long long piece, sum_t *buffer) {
-            const int of_sample = (int)(piece % 1);
-            const int column = of_sample % 1 * 8;
-            const int row = of_sample / 1 % 1 * 7;
-            const int plane = of_sample / 1;
-            const scalar *const y_rows = y_channels + piece / 1 * 196
-                + (plane*7 + row)*(place_t)7 + column + y_column;
-            const int x_plane = conv_transpose2d_dead_weight_gradient_place_0(1*plane + plane_base);
-            const int x_at = conv_transpose2d_dead_weight_gradient_place_2(2*column + column_base);
-            const scalar *const x_rows = x_channels + piece / 1 * 1156
-                + x_plane*(place_t)289 + x_at;
-            const bool y_inside = column + y_column < 7;
-            const bool x_inside = x_plane >= 0 && x_at >= 0;
-#pragma unroll 4
-            for (int k = 0; k < 5; k++) {
-                const int line = y_line + k*3, o = line / 7, r = line % 7;
-                if (line < 14)
-                    conv_transpose2d_dead_weight_gradient_copy(buffer + o*60 + r*8 + y_column,
-                        y_rows + o*(place_t)49 + r*7,
-                        y_inside && row + r < 7 && o_begin + o < 2);
-            }
-#pragma unroll 4
-            for (int k = 0; k < 9; k++) {
-                const int line = x_line + k*2, i = line / 9, r = line % 9;
-                const int x_row = conv_transpose2d_dead_weight_gradient_place_1(2*row + row_base + 2*r);
-                if (line < 18)
-                    conv_transpose2d_dead_weight_gradient_copy(buffer + 120 + i*108 + r*12 + x_to,
-                        x_rows + i*(place_t)289 + x_row*17,
-                        x_inside && x_row >= 0 && i_begin + i < 2);
-            }
-        };
-
-        sum_t *now = buffers, *next = buffers + 336;
-        if (split < batch*1)
-            stage(split, now);
-        copy_async_commit();
-        for (long long piece = split; piece < batch*1; piece += 32) {
-            if (piece + 32 < batch*1)
-                stage(piece + 32, next);
-            copy_async_commit();
-            copy_async_wait<1>();
-            __syncthreads();
-#pragma unroll 1
-            for (int step = part; step < 14; step += 8) {
-                const int row = step / 2, column = step % 2 * 4;
-                const sum_t *const x_from = now + 120 + x_first + row*12 + column;
-                const sum_t *const y_from = now + y_first + row*8 + column;
-                sum_t window[2][8];
+/* adds what a row of y and a row of x give to a row of taps */
+static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_add(sum_t *w, const sum_t *s, const sum_t *v)
+{
 #pragma unroll
-                for (int i = 0; i < 2; i++) {
-                    const sum_t *const from = x_from + i*108;
-                    conv_transpose2d_dead_weight_gradient_load(window[i] + 0, from + 0);
-                    conv_transpose2d_dead_weight_gradient_load(window[i] + 4, from + 4);
-                }
-#pragma unroll
-                for (int o = 0; o < 2; o++) {
-                    sum_t s[4];
-                    conv_transpose2d_dead_weight_gradient_load(s, y_from + o*60);
-#pragma unroll
-                    for (int k = 0; k < 4; k++) {
-#pragma unroll
-                        for (int i = 0; i < 2; i++) {
-                            w[o][i][0] = fma(s[k], window[i][0 + k], w[o][i][0]);
-                            w[o][i][1] = fma(s[k], window[i][1 + k], w[o][i][1]);
-                            w[o][i][2] = fma(s[k], window[i][2 + k], w[o][i][2]);
-                        }
-                    }
-                }
-            }
-            __syncthreads();
-            sum_t *const other = now;
-            now = next;
-            next = other;
-        }
-
-        if (part >= 4 && part < 8) {
-            sum_t *const to = buffers + (part - 4)*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*2 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 4) {
-            const sum_t *const from = buffers + part*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*2 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 2 && part < 4) {
-            sum_t *const to = buffers + (part - 2)*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*2 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 2) {
-            const sum_t *const from = buffers + part*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*2 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 1 && part < 2) {
-            sum_t *const to = buffers + (part - 1)*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*2 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 1) {
-            const sum_t *const from = buffers + part*36 + member;
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*2 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part == 0) {
-            sum_t *const pairs = sums + split*72ll + rest*(place_t)36;
-            const int first_tap = 0 + (3*row_read + 0);
-#pragma unroll
-            for (int o = 0; o < 2; o++)
-#pragma unroll
-                for (int i = 0; i < 2; i++) {
-                    const int output = o_begin + o*1 + o_thread;
-                    const int input = i_begin + i*1 + i_thread;
-                    if (output < 2 && input < 2) {
-                        sum_t *const to = pairs + output*(place_t)18 + input*(place_t)9;
-                        to[first_tap + 0] = w[o][i][0];
-                        to[first_tap + 1] = w[o][i][1];
-                        to[first_tap + 2] = w[o][i][2];
-                    }
-                }
-        }
+    for (int k = 0; k < 8; k++) {
+        w[0] = fma(s[k], v[2*k + 0], w[0]);
+        w[1] = fma(s[k], v[2*k + 2], w[1]);
+        w[2] = fma(s[k], v[2*k + 4], w[2]);
     }
 }
 
-/* each number of the weight is the sum of its 32 partial sums, added in one order */
+/* the tile of 7 x 8 positions, a plane of taps at a time */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_dead_weight_gradient_tile(
+    sum_t *w, int rest, int plane_tap, const scalar *__restrict__ x, const scalar *__restrict__ y)
+{
+    const int q_column = rest % 1 * 8;
+    rest /= 1;
+    const int q_row = rest % 1 * 7, plane = rest / 1;
+    const int x_plane = conv_transpose2d_dead_weight_gradient_place_0(1*plane + plane_tap);
+    const scalar *const x_rows = x + x_plane*(place_t)289;
+    const scalar *const y_rows = y + (plane*7 + q_row)*(place_t)7;
+    sum_t s[56];
+#pragma unroll
+    for (int r = 0; r < 7; r++)
+        conv_transpose2d_dead_weight_gradient_read_y<vectors>(s + r*8, y_rows + r*7, q_column, q_row + r < 7);
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 0);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 0, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 2);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 0, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 8, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 4);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 0, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 8, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 16, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 6);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 8, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 16, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 24, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 8);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 16, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 24, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 32, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 10);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 24, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 32, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 40, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 12);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 32, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 40, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 0, s + 48, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 14);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 40, v);
+        conv_transpose2d_dead_weight_gradient_add(w + 3, s + 48, v);
+    }
+    {
+        sum_t v[19];
+        const int at = conv_transpose2d_dead_weight_gradient_place_1(2*q_row + 16);
+        conv_transpose2d_dead_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)17, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_dead_weight_gradient_add(w + 6, s + 48, v);
+    }
+}
+
+/* a block sums a plane of taps of one pair of channels; 1 blocks share the batch */
+extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_dead_weight_gradient_depthwise(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+{
+    extern __shared__ __align__(16) unsigned char shared[];
+    sum_t *const of_warps = (sum_t *)shared;
+    const bool aligned = false;
+    for (long long block = blockIdx.x; block < 8; block += gridDim.x) {
+        const int split = (int)(block % 1);
+        const int pair = (int)(block / 1);
+        const int i = pair % 2, o = pair / 2 % 2;
+        const int group = pair / 4;
+        const scalar *const x_channel = x + group*(place_t)578 + i*(place_t)289;
+        const scalar *const y_channel = y + (group*2 + o)*(place_t)49;
+        const int plane_base = 0;
+        sum_t w[9];
+#pragma unroll
+        for (int t = 0; t < 9; t++)
+            w[t] = 0;
+        for (long long at = split*128 + (int)threadIdx.x; at < batch*1; at += 128) {
+            const long long sample = at / 1;
+            const int rest = (int)(at % 1);
+            if (aligned)
+                conv_transpose2d_dead_weight_gradient_tile<true>(w, rest, plane_base, x_channel + sample*1156, y_channel + sample*196);
+            else
+                conv_transpose2d_dead_weight_gradient_tile<false>(w, rest, plane_base, x_channel + sample*1156, y_channel + sample*196);
+        }
+#pragma unroll
+        for (int t = 0; t < 9; t++) {
+#pragma unroll
+            for (int lane = 16; lane > 0; lane /= 2)
+                w[t] += __shfl_xor_sync(0xffffffffu, w[t], lane);
+            if (threadIdx.x % 32 == 0)
+                of_warps[threadIdx.x / 32 * 9 + t] = w[t];
+        }
+        __syncthreads();
+        if (threadIdx.x < 9) {
+            sum_t total = 0;
+#pragma unroll
+            for (int warp = 0; warp < 4; warp++)
+                total += of_warps[warp*9 + threadIdx.x];
+            sums[split*72ll + group*(place_t)36 + o*(place_t)18 + i*(place_t)9
+                + 0 + threadIdx.x] = total;
+        }
+        __syncthreads();
+    }
+}
+
+/* each number of the weight is the sum of its 1 partial sums, added in one order */
 extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_dead_weight_gradient_reduce(long long batch,
     const sum_t *__restrict__ sums, scalar *__restrict__ weight)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const totals = (sum_t *)shared;
-    const int lane = threadIdx.x % 32, part = threadIdx.x / 32;
-    for (long long block = blockIdx.x; block < 3; block += gridDim.x) {
-        const long long at = block*32 + lane;
+    const int lane = threadIdx.x % 256, part = threadIdx.x / 256;
+    for (long long block = blockIdx.x; block < 1; block += gridDim.x) {
+        const long long at = block*256 + lane;
         sum_t sum = 0;
         if (at < 72) {
-            for (int split = part; split < 32; split += 8)
+            for (int split = part; split < 1; split += 1)
                 sum += sums[split*72ll + at];
         }
         totals[threadIdx.x] = sum;
@@ -598,8 +484,8 @@ extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_dead_weight_g
         if (part == 0 && at < 72) {
             sum_t total = 0;
 #pragma unroll
-            for (int k = 0; k < 8; k++)
-                total += totals[k*32 + lane];
+            for (int k = 0; k < 1; k++)
+                total += totals[k*256 + lane];
             weight[at] = narrow(total);
         }
         __syncthreads();
@@ -677,7 +563,7 @@ extern "C" cudaError_t conv_transpose2d_dead_input_gradient(long long batch, con
 extern "C" long long conv_transpose2d_dead_weight_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 9216;
+    return 0 + 512;
 }
 
 extern "C" cudaError_t conv_transpose2d_dead_weight_gradient(long long batch, const scalar *x, const scalar *y, scalar *weight, void *room, cudaStream_t stream)
@@ -686,16 +572,16 @@ extern "C" cudaError_t conv_transpose2d_dead_weight_gradient(long long batch, co
     sum_t *const sums = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 64ll;
+        const long long blocks = 8ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose2d_dead_weight_gradient_tiled<<<grid, 24, 2688, stream>>>(batch, y, x, sums);
+            conv_transpose2d_dead_weight_gradient_depthwise<<<grid, 128, 144, stream>>>(batch, y, x, sums);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;
     }
     {
-        const long long blocks = 3ll;
+        const long long blocks = 1ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
             conv_transpose2d_dead_weight_gradient_reduce<<<grid, 256, 1024, stream>>>(batch, sums, weight);

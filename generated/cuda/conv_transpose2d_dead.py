@@ -40,13 +40,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_dead_weight_gradient_tiled', arguments=('y', 'x', 'sums'), threads=24, blocks=64, samples=0, shared=2688),
-                Step(kernel='conv_transpose2d_dead_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=3, samples=0, shared=1024),
+                Step(kernel='conv_transpose2d_dead_weight_gradient_depthwise', arguments=('y', 'x', 'sums'), threads=128, blocks=8, samples=0, shared=144),
+                Step(kernel='conv_transpose2d_dead_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=1, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=9216, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=288, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

@@ -11,8 +11,7 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv_transpose2d_k9s4_forward_pack, 3 blocks for any batch, 256 threads, 0 bytes shared
  *   forward: conv_transpose2d_k9s4_forward_direct, 1 blocks for a set of 1 samples, 120 threads, 19584 bytes shared
- *   input_gradient: conv_transpose2d_k9s4_input_gradient_pack, 3 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: conv_transpose2d_k9s4_input_gradient_direct, 1 blocks for a set of 2 samples, 120 threads, 27072 bytes shared
+ *   input_gradient: conv_transpose2d_k9s4_input_gradient_plain, 7 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   weight_gradient: conv_transpose2d_k9s4_weight_gradient_tiled, 288 blocks for any batch, 64 threads, 13088 bytes shared
  *   weight_gradient: conv_transpose2d_k9s4_weight_gradient_reduce, 21 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv_transpose2d_k9s4_bias_gradient_plain, 1 blocks for any batch, 128 threads, 512 bytes shared
@@ -174,7 +173,7 @@ static __device__ __forceinline__ void conv_transpose2d_k9s4_forward_store(
 /* a block of 120 threads computes 1 channels of 10 y x 12 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 64 sums: 1 channels x 1 rows x 4 columns x 16 phases. */
-extern "C" __global__ void __launch_bounds__(120, 4) conv_transpose2d_k9s4_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(120, 3) conv_transpose2d_k9s4_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -469,221 +468,67 @@ extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_k9s4_forward_
     }
 }
 
-/* vectors of shared memory into registers */
-template <int count> static __device__ __forceinline__ void conv_transpose2d_k9s4_input_gradient_columns(sum_t *to, const sum_t *from)
+/* axis 0: runs of outputs (first, step, count, terms from, to) */
+static __device__ const int conv_transpose2d_k9s4_input_gradient_runs_0[][5] = { {1, 1, 8, 1, 2}, {0, 1, 1, 0, 1}, {9, 1, 1, 2, 3} };
+static __device__ const place_t conv_transpose2d_k9s4_input_gradient_terms_0[][6] = { {5, 36, 9, 0, 160, 40}, {9, 0, 9, 0, 160, 40}, {8, 0, 9, 1280, 160, 40} };
+
+/* axis 1: runs of outputs (first, step, count, terms from, to) */
+static __device__ const int conv_transpose2d_k9s4_input_gradient_runs_1[][5] = { {1, 1, 8, 1, 2}, {0, 1, 1, 0, 1}, {9, 1, 1, 2, 3} };
+static __device__ const place_t conv_transpose2d_k9s4_input_gradient_terms_1[][6] = { {5, 4, 1, 0, 4, 1}, {9, 0, 1, 0, 4, 1}, {8, 0, 1, 32, 4, 1} };
+
+/* output ``at`` of all samples, as its axes say; right for every output, fast for none. Its short loops are
+   not unrolled: that would take registers from the kernels that it is a part of */
+static __device__ void conv_transpose2d_k9s4_input_gradient_gather(long long at, const scalar *__restrict__ x,
+    const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
-    }
+    place_t rest = (place_t)(at % 800);
+    x += at / 800 * 1600;
+    const int y1 = (int)(rest % 10);
+    rest /= 10;
+    const int y0 = (int)(rest % 10);
+    rest /= 10;
+    const int channel = (int)rest;
+    x += (place_t)(channel / 8) * 1600;
+    weight += (place_t)(channel / 8) * 648 + (place_t)(channel % 8) * 81;
+    sum_t sum = bias ? widen(bias[channel]) : (sum_t)0;
+    int run0 = 0;
+    while (!holds(conv_transpose2d_k9s4_input_gradient_runs_0[run0], y0))
+        run0++;
+    const int *const r0 = conv_transpose2d_k9s4_input_gradient_runs_0[run0];
+    const int q0 = (y0 - r0[0]) / r0[1];
+    int run1 = 0;
+    while (!holds(conv_transpose2d_k9s4_input_gradient_runs_1[run1], y1))
+        run1++;
+    const int *const r1 = conv_transpose2d_k9s4_input_gradient_runs_1[run1];
+    const int q1 = (y1 - r1[0]) / r1[1];
+    #pragma unroll 1
+    for (int c0 = r0[3]; c0 < r0[4]; c0++) {
+    const place_t *const t0 = conv_transpose2d_k9s4_input_gradient_terms_0[c0];
+    #pragma unroll 1
+    for (int a0 = 0; a0 < t0[0]; a0++) {
+    const place_t w0 = t0[1] + t0[2]*a0;
+    const place_t x0 = t0[3] + t0[4]*q0 + t0[5]*a0;
+    #pragma unroll 1
+    for (int c1 = r1[3]; c1 < r1[4]; c1++) {
+    const place_t *const t1 = conv_transpose2d_k9s4_input_gradient_terms_1[c1];
+    #pragma unroll 1
+    for (int a1 = 0; a1 < t1[0]; a1++) {
+    const place_t w1 = w0 + t1[1] + t1[2]*a1;
+    const place_t x1 = x0 + t1[3] + t1[4]*q1 + t1[5]*a1;
+    for (int i = 0; i < 1; i++)
+        sum = fma(widen(weight[w1 + (place_t)81*i]), widen(x[x1 + (place_t)1600*i]), sum);
+    }}
+    }}
+    y[at] = narrow(sum);
 }
 
-template <int count> static __device__ __forceinline__ void conv_transpose2d_k9s4_input_gradient_weights(sum_t *to, const sum_t *from)
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_k9s4_input_gradient_plain(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
-    }
-}
-
-/* one tap of 4 output channels times 4 columns */
-static __device__ __forceinline__ void conv_transpose2d_k9s4_input_gradient_multiply(
-    sum_t (&sums)[4][4], const sum_t *weights, const sum_t *columns)
-{
-#pragma unroll
-    for (int o = 0; o < 4; o++)
-#pragma unroll
-        for (int j = 0; j < 4; j++)
-            sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
-}
-
-/* 4 outputs of a row; those from ``left`` on are beyond y or another tile's */
-struct __align__(8) conv_transpose2d_k9s4_input_gradient_numbers { scalar at[2]; };
-
-static __device__ __forceinline__ void conv_transpose2d_k9s4_input_gradient_store(
-    scalar *to, const sum_t (&values)[4], int left)
-{
-    if (left >= 4 && (unsigned long long)to % 8 == 0) {
-#pragma unroll
-        for (int i = 0; i < 4; i += 2) {
-            conv_transpose2d_k9s4_input_gradient_numbers numbers;
-#pragma unroll
-            for (int j = 0; j < 2; j++)
-                numbers.at[j] = narrow(values[i + j]);
-            *(conv_transpose2d_k9s4_input_gradient_numbers *)(to + i) = numbers;
-        }
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < 4; i++)
-        if (i < left)
-            to[i] = narrow(values[i]);
-}
-
-/* a block of 120 threads computes 8 channels of 2 samples x 10 y x 12 x;
- * it reads 1 input channels at a time.
- * A thread keeps 16 sums: 4 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(120, 2) conv_transpose2d_k9s4_input_gradient_direct(long long batch,
-    const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
-{
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 6120; /* [stage][input channel][channel thread][tap][channel] */
-    const int thread = threadIdx.x;
-    const int pixel = thread % 60, beside = thread / 60;
-    const int own_x = pixel % 3, own_y = pixel / 3 % 10, own_z = pixel / 30;
-    const int copied = threadIdx.x % 120, copied_channel = threadIdx.x / 120;
-    const long long blocks = 1 * ((batch + 1) / 2);
-    for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 1);
-        const long long sample = block / 1 * 2;
-        const int phases = rest % 1;
-        rest /= 1;
-        const int channel_block = rest % 1;
-        rest /= 1;
-        const int q_x = 0;
-        const int q_y = 0;
-        const int q_z = 0;
-        const int group = rest;
-        const sum_t *const weights = prepared
-            + (((long long)group * 1 + channel_block) * 1 + phases) * 648;
-        const scalar *const from = x + sample * 1600 + group * 1 * 1600;
-
-        /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[48], place[48];
-#pragma unroll
-        for (int i = 0; i < 48; i++) {
-            const int at = copied + 120 * i;
-            const int at_x = at % 64, at_y = at / 64 % 45, at_z = at / 2880;
-            const int x_y = 4 * q_y + at_y - 4;
-            const int x_x = 4 * q_x + at_x - 4;
-            read[i] = sample + at_z < batch && 0 <= x_y && x_y < 40 && 0 <= x_x && x_x < 40 ? at_z * 1600 + x_y * 40 + x_x : -1;
-            place[i] = at < 5760 ? (at_z * 45 + at_y) * 68 + at_x % 4 * 16 + at_x / 4 : -1;
-        }
-        const auto copy = [&](int chunk, int stage) {
-            const int channels = min(1, 1 - 1 * chunk);
-#pragma unroll 4
-            for (int c = 0; c < 1; c++) {
-                const int channel = copied_channel + 1 * c;
-                const scalar *const plane = from + (1 * chunk + channel) * 1600;
-                sum_t *const tile = tiles + (stage * 1 + channel) * 6120;
-#pragma unroll
-                for (int i = 0; i < 48; i++)
-                    if (place[i] >= 0 && channel < channels)
-                        copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
-            }
-            for (int i = threadIdx.x * 4; i < channels * 648; i += 480)
-                copy_async_16(taps + stage * 648 + i, weights + chunk * 648 + i, true);
-            copy_async_commit();
-        };
-
-        const int channel = (channel_block * 2 + beside) * 4;
-        sum_t sums[1][4][4];
-#pragma unroll
-        for (int o = 0; o < 4; o++) {
-            const sum_t start = (sum_t)0;
-#pragma unroll
-            for (int i = 0; i < 1; i++)
-#pragma unroll
-                for (int j = 0; j < 4; j++)
-                    sums[i][o][j] = start;
-        }
-        copy(0, 0);
-#pragma unroll 1
-        for (int chunk = 0; chunk < 1; chunk++) {
-            const int stage = chunk % 1;
-            copy_async_wait<0>();
-            __syncthreads();
-            const sum_t *const tile = tiles + stage * 6120 + (own_z * 45 + own_y * 4) * 68 + own_x * 4;
-            const sum_t *const own_taps = taps + stage * 648 + beside * 324;
-            const int own = 1;
-#pragma unroll 1
-            for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + i * 6120;
-                const sum_t *const weight = own_taps + i * 648;
-#pragma unroll
-                for (int ty = 0; ty < 9; ty++)
-                {   /* the taps of a row */
-                    const sum_t *const row = window + 68 * ty;
-                    const sum_t *const tap = weight + 36 * ty;
-                    sum_t columns0[8];
-                    sum_t columns1[8];
-                    sum_t columns2[8];
-                    sum_t columns3[8];
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns0, row);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns0); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns1, row + 16);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 4); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns1); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns2, row + 32);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 8); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns2); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns3, row + 48);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 12); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns3); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns0 + 4, row + 4);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 16); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns0 + 1); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns1 + 4, row + 20);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 20); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns1 + 1); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns2 + 4, row + 36);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 24); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns2 + 1); }
-                    conv_transpose2d_k9s4_input_gradient_columns<4>(columns3 + 4, row + 52);
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 28); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns3 + 1); }
-                    { sum_t w[4]; conv_transpose2d_k9s4_input_gradient_weights<4>(w, tap + 32); conv_transpose2d_k9s4_input_gradient_multiply(sums[0], w, columns0 + 2); }
-                }
-            }
-            __syncthreads();
-        }
-        if (sample + own_z < batch)
-#pragma unroll
-            for (int o = 0; o < 4; o++) {
-                if (channel + o >= 8)
-                    break;
-                scalar *const plane = y + (sample + own_z) * 800 + (group * 8 + channel + o) * 100;
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y;
-                    const int y_x = q_x + own_x * 4;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[0][o][i];
-                    if (y_z < 1 && y_y < 10)
-                        conv_transpose2d_k9s4_input_gradient_store(plane + (y_z * 10 + y_y) * 10 + y_x, values, 10 - y_x);
-                }
-            }
-    }
-}
-
-/* the weight as the blocks read it: [group][channels of a block][phases][input channel]
- * [channel thread][tap][channel], missing ones 0 */
-static __device__ const int conv_transpose2d_k9s4_input_gradient_taps[][81] = { { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 79, 80 } };
-
-extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_k9s4_input_gradient_pack(long long batch,
-    const scalar *__restrict__ weight, sum_t *__restrict__ prepared)
-{
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 648; at += (long long)gridDim.x * 256) {
-        long long rest = at;
-        const int number = (int)(rest % 324);
-        rest /= 324;
-        const int beside = (int)(rest % 2);
-        rest /= 2;
-        const int input = (int)(rest % 1);
-        rest /= 1;
-        const int phases = (int)(rest % 1);
-        rest /= 1;
-        const int block = (int)(rest % 1);
-        const long long group = rest / 1;
-        const int slot = number / 4;
-        const int output = (block * 2 + beside) * 4 + number % 4;
-        const int tap = slot < 81 && output < 8 ? conv_transpose2d_k9s4_input_gradient_taps[phases][slot] : -1;
-        prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[648 * group + 81ll * output + 81ll * input + tap]);
-    }
+    const long long outputs = batch * 800;
+    const long long step = (long long)gridDim.x * 128;
+    for (long long at = (long long)blockIdx.x * 128 + threadIdx.x; at < outputs; at += step)
+        conv_transpose2d_k9s4_input_gradient_gather(at, x, weight, 0, y);
 }
 
 struct __align__(16) conv_transpose2d_k9s4_weight_gradient_vector { sum_t at[4]; };
@@ -1072,28 +917,18 @@ extern "C" cudaError_t conv_transpose2d_k9s4_forward(long long batch, const scal
 extern "C" long long conv_transpose2d_k9s4_input_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 2816;
+    return 0;
 }
 
 extern "C" cudaError_t conv_transpose2d_k9s4_input_gradient(long long batch, const scalar *y, const scalar *weight, scalar *x, void *room, cudaStream_t stream)
 {
     (void)room;
-    sum_t *const prepared = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 3ll;
+        const long long blocks = 7ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose2d_k9s4_input_gradient_pack<<<grid, 256, 0, stream>>>(batch, weight, prepared);
-        error = cudaGetLastError();
-        if (error != cudaSuccess)
-            return error;
-    }
-    {
-        const long long blocks = 1ll * ((batch + 1) / 2);
-        const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
-        if (grid)
-            conv_transpose2d_k9s4_input_gradient_direct<<<grid, 120, 27072, stream>>>(batch, y, prepared, x);
+            conv_transpose2d_k9s4_input_gradient_plain<<<grid, 128, 0, stream>>>(batch, y, weight, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

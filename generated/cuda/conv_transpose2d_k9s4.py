@@ -33,13 +33,11 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_k9s4_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=120, blocks=1, samples=2, shared=27072),
+                Step(kernel='conv_transpose2d_k9s4_input_gradient_plain', arguments=('y', 'weight', 'x'), threads=128, blocks=7, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv_transpose2d_k9s4_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=3, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=2592, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

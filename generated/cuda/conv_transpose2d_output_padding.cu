@@ -11,8 +11,7 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv_transpose2d_output_padding_forward_pack, 1 blocks for any batch, 256 threads, 0 bytes shared
  *   forward: conv_transpose2d_output_padding_forward_direct, 1 blocks for a set of 2 samples, 64 threads, 8192 bytes shared
- *   input_gradient: conv_transpose2d_output_padding_input_gradient_pack, 1 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: conv_transpose2d_output_padding_input_gradient_direct, 1 blocks for a set of 4 samples, 64 threads, 31040 bytes shared
+ *   input_gradient: conv_transpose2d_output_padding_input_gradient_plain, 2 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   weight_gradient: conv_transpose2d_output_padding_weight_gradient_tiled, 32 blocks for any batch, 96 threads, 16128 bytes shared
  *   weight_gradient: conv_transpose2d_output_padding_weight_gradient_reduce, 5 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv_transpose2d_output_padding_bias_gradient_plain, 4 blocks for any batch, 128 threads, 512 bytes shared
@@ -213,7 +212,7 @@ extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_output_padd
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 64;
@@ -353,221 +352,67 @@ extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_output_paddin
     }
 }
 
-/* vectors of shared memory into registers */
-template <int count> static __device__ __forceinline__ void conv_transpose2d_output_padding_input_gradient_columns(sum_t *to, const sum_t *from)
+/* axis 0: runs of outputs (first, step, count, terms from, to) */
+static __device__ const int conv_transpose2d_output_padding_input_gradient_runs_0[][5] = { {1, 1, 7, 1, 2}, {0, 1, 1, 0, 1} };
+static __device__ const place_t conv_transpose2d_output_padding_input_gradient_terms_0[][6] = { {2, 3, 3, 0, 32, 16}, {3, 0, 3, 16, 32, 16} };
+
+/* axis 1: runs of outputs (first, step, count, terms from, to) */
+static __device__ const int conv_transpose2d_output_padding_input_gradient_runs_1[][5] = { {1, 1, 7, 1, 2}, {0, 1, 1, 0, 1} };
+static __device__ const place_t conv_transpose2d_output_padding_input_gradient_terms_1[][6] = { {2, 1, 1, 0, 2, 1}, {3, 0, 1, 1, 2, 1} };
+
+/* output ``at`` of all samples, as its axes say; right for every output, fast for none. Its short loops are
+   not unrolled: that would take registers from the kernels that it is a part of */
+static __device__ void conv_transpose2d_output_padding_input_gradient_gather(long long at, const scalar *__restrict__ x,
+    const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
-    }
+    place_t rest = (place_t)(at % 256);
+    x += at / 256 * 1024;
+    const int y1 = (int)(rest % 8);
+    rest /= 8;
+    const int y0 = (int)(rest % 8);
+    rest /= 8;
+    const int channel = (int)rest;
+    x += (place_t)(channel / 4) * 1024;
+    weight += (place_t)(channel / 4) * 144 + (place_t)(channel % 4) * 36;
+    sum_t sum = bias ? widen(bias[channel]) : (sum_t)0;
+    int run0 = 0;
+    while (!holds(conv_transpose2d_output_padding_input_gradient_runs_0[run0], y0))
+        run0++;
+    const int *const r0 = conv_transpose2d_output_padding_input_gradient_runs_0[run0];
+    const int q0 = (y0 - r0[0]) / r0[1];
+    int run1 = 0;
+    while (!holds(conv_transpose2d_output_padding_input_gradient_runs_1[run1], y1))
+        run1++;
+    const int *const r1 = conv_transpose2d_output_padding_input_gradient_runs_1[run1];
+    const int q1 = (y1 - r1[0]) / r1[1];
+    #pragma unroll 1
+    for (int c0 = r0[3]; c0 < r0[4]; c0++) {
+    const place_t *const t0 = conv_transpose2d_output_padding_input_gradient_terms_0[c0];
+    #pragma unroll 1
+    for (int a0 = 0; a0 < t0[0]; a0++) {
+    const place_t w0 = t0[1] + t0[2]*a0;
+    const place_t x0 = t0[3] + t0[4]*q0 + t0[5]*a0;
+    #pragma unroll 1
+    for (int c1 = r1[3]; c1 < r1[4]; c1++) {
+    const place_t *const t1 = conv_transpose2d_output_padding_input_gradient_terms_1[c1];
+    #pragma unroll 1
+    for (int a1 = 0; a1 < t1[0]; a1++) {
+    const place_t w1 = w0 + t1[1] + t1[2]*a1;
+    const place_t x1 = x0 + t1[3] + t1[4]*q1 + t1[5]*a1;
+    for (int i = 0; i < 4; i++)
+        sum = fma(widen(weight[w1 + (place_t)9*i]), widen(x[x1 + (place_t)256*i]), sum);
+    }}
+    }}
+    y[at] = narrow(sum);
 }
 
-template <int count> static __device__ __forceinline__ void conv_transpose2d_output_padding_input_gradient_weights(sum_t *to, const sum_t *from)
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_output_padding_input_gradient_plain(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
-#pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
-    }
-}
-
-/* one tap of 4 output channels times 8 columns */
-static __device__ __forceinline__ void conv_transpose2d_output_padding_input_gradient_multiply(
-    sum_t (&sums)[4][8], const sum_t *weights, const sum_t *columns)
-{
-#pragma unroll
-    for (int o = 0; o < 4; o++)
-#pragma unroll
-        for (int j = 0; j < 8; j++)
-            sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
-}
-
-/* 8 outputs of a row; those from ``left`` on are beyond y or another tile's */
-struct __align__(16) conv_transpose2d_output_padding_input_gradient_numbers { scalar at[4]; };
-
-static __device__ __forceinline__ void conv_transpose2d_output_padding_input_gradient_store(
-    scalar *to, const sum_t (&values)[8], int left)
-{
-    if (left >= 8 && (unsigned long long)to % 16 == 0) {
-#pragma unroll
-        for (int i = 0; i < 8; i += 4) {
-            conv_transpose2d_output_padding_input_gradient_numbers numbers;
-#pragma unroll
-            for (int j = 0; j < 4; j++)
-                numbers.at[j] = narrow(values[i + j]);
-            *(conv_transpose2d_output_padding_input_gradient_numbers *)(to + i) = numbers;
-        }
-        return;
-    }
-#pragma unroll
-    for (int i = 0; i < 8; i++)
-        if (i < left)
-            to[i] = narrow(values[i]);
-}
-
-/* a block of 64 threads computes 4 channels of 4 samples x 8 y x 8 x;
- * it reads 4 input channels at a time, shared by 2 parts.
- * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 3) conv_transpose2d_output_padding_input_gradient_direct(long long batch,
-    const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
-{
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 7616; /* [stage][input channel][channel thread][tap][channel] */
-    const int thread = threadIdx.x % 32, part = threadIdx.x / 32;
-    const int pixel = thread % 32, beside = thread / 32;
-    const int own_x = pixel % 1, own_y = pixel / 1 % 8, own_z = pixel / 8;
-    const int copied = threadIdx.x % 64, copied_channel = threadIdx.x / 64;
-    const long long blocks = 1 * ((batch + 3) / 4);
-    for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 1);
-        const long long sample = block / 1 * 4;
-        const int phases = rest % 1;
-        rest /= 1;
-        const int channel_block = rest % 1;
-        rest /= 1;
-        const int q_x = 0;
-        const int q_y = 0;
-        const int q_z = 0;
-        const int group = rest;
-        const sum_t *const weights = prepared
-            + (((long long)group * 1 + channel_block) * 1 + phases) * 144;
-        const scalar *const from = x + sample * 1024 + group * 4 * 256;
-
-        /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[26], place[26];
-#pragma unroll
-        for (int i = 0; i < 26; i++) {
-            const int at = copied + 64 * i;
-            const int at_x = at % 24, at_y = at / 24 % 17, at_z = at / 408;
-            const int x_y = 2 * q_y + at_y - 1;
-            const int x_x = 2 * q_x + at_x - 1;
-            read[i] = sample + at_z < batch && 0 <= x_y && x_y < 16 && 0 <= x_x && x_x < 16 ? at_z * 1024 + x_y * 16 + x_x : -1;
-            place[i] = at < 1632 ? (at_z * 17 + at_y) * 28 + at_x % 2 * 12 + at_x / 2 : -1;
-        }
-        const auto copy = [&](int chunk, int stage) {
-            const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
-            for (int c = 0; c < 4; c++) {
-                const int channel = copied_channel + 1 * c;
-                const scalar *const plane = from + (4 * chunk + channel) * 256;
-                sum_t *const tile = tiles + (stage * 4 + channel) * 1904;
-#pragma unroll
-                for (int i = 0; i < 26; i++)
-                    if (place[i] >= 0 && channel < channels)
-                        copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
-            }
-            for (int i = threadIdx.x * 4; i < channels * 36; i += 256)
-                copy_async_16(taps + stage * 144 + i, weights + chunk * 144 + i, true);
-            copy_async_commit();
-        };
-
-        const int channel = (channel_block * 1 + beside) * 4;
-        sum_t sums[1][4][8];
-#pragma unroll
-        for (int o = 0; o < 4; o++) {
-            const sum_t start = (sum_t)0;
-#pragma unroll
-            for (int i = 0; i < 1; i++)
-#pragma unroll
-                for (int j = 0; j < 8; j++)
-                    sums[i][o][j] = start;
-        }
-        copy(0, 0);
-#pragma unroll 1
-        for (int chunk = 0; chunk < 1; chunk++) {
-            const int stage = chunk % 1;
-            copy_async_wait<0>();
-            __syncthreads();
-            const sum_t *const tile = tiles + stage * 7616 + (own_z * 17 + own_y * 2) * 28 + own_x * 8;
-            const sum_t *const own_taps = taps + stage * 144 + beside * 36;
-            const int own = 2;
-#pragma unroll 1
-            for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + (2 * i + part) * 1904;
-                const sum_t *const weight = own_taps + (2 * i + part) * 36;
-#pragma unroll
-                for (int ty = 0; ty < 3; ty++)
-                {   /* the taps of a row */
-                    const sum_t *const row = window + 28 * ty;
-                    const sum_t *const tap = weight + 12 * ty;
-                    sum_t columns0[12];
-                    sum_t columns1[8];
-                    conv_transpose2d_output_padding_input_gradient_columns<8>(columns0, row);
-                    { sum_t w[4]; conv_transpose2d_output_padding_input_gradient_weights<4>(w, tap); conv_transpose2d_output_padding_input_gradient_multiply(sums[0], w, columns0); }
-                    conv_transpose2d_output_padding_input_gradient_columns<8>(columns1, row + 12);
-                    { sum_t w[4]; conv_transpose2d_output_padding_input_gradient_weights<4>(w, tap + 4); conv_transpose2d_output_padding_input_gradient_multiply(sums[0], w, columns1); }
-                    conv_transpose2d_output_padding_input_gradient_columns<4>(columns0 + 8, row + 8);
-                    { sum_t w[4]; conv_transpose2d_output_padding_input_gradient_weights<4>(w, tap + 8); conv_transpose2d_output_padding_input_gradient_multiply(sums[0], w, columns0 + 1); }
-                }
-            }
-            __syncthreads();
-        }
-        {   /* parts from 1 on are added to those before */
-            sum_t *const given = tiles + part % 1 * 1024 + thread;
-            if (1 <= part && part < 2)
-#pragma unroll
-                for (int i = 0; i < 32; i++)
-                    given[32 * i] = sums[i / 32][i / 8 % 4][i % 8];
-            __syncthreads();
-            if (part < 1)
-#pragma unroll
-                for (int i = 0; i < 32; i++)
-                    sums[i / 32][i / 8 % 4][i % 8] += given[32 * i];
-            __syncthreads();
-        }
-        if (part == 0 && sample + own_z < batch)
-#pragma unroll
-            for (int o = 0; o < 4; o++) {
-                if (channel + o >= 4)
-                    break;
-                scalar *const plane = y + (sample + own_z) * 256 + (group * 4 + channel + o) * 64;
-                {
-                    const int y_z = q_z;
-                    const int y_y = q_y + own_y;
-                    const int y_x = q_x + own_x * 8;
-                    sum_t values[8];
-#pragma unroll
-                    for (int i = 0; i < 8; i++)
-                        values[i] = sums[0][o][i];
-                    if (y_z < 1 && y_y < 8)
-                        conv_transpose2d_output_padding_input_gradient_store(plane + (y_z * 8 + y_y) * 8 + y_x, values, 8 - y_x);
-                }
-            }
-    }
-}
-
-/* the weight as the blocks read it: [group][channels of a block][phases][input channel]
- * [channel thread][tap][channel], missing ones 0 */
-static __device__ const int conv_transpose2d_output_padding_input_gradient_taps[][9] = { { 0, 1, 2, 3, 4, 5, 6, 7, 8 } };
-
-extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_output_padding_input_gradient_pack(long long batch,
-    const scalar *__restrict__ weight, sum_t *__restrict__ prepared)
-{
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 144; at += (long long)gridDim.x * 256) {
-        long long rest = at;
-        const int number = (int)(rest % 36);
-        rest /= 36;
-        const int beside = (int)(rest % 1);
-        rest /= 1;
-        const int input = (int)(rest % 4);
-        rest /= 4;
-        const int phases = (int)(rest % 1);
-        rest /= 1;
-        const int block = (int)(rest % 1);
-        const long long group = rest / 1;
-        const int slot = number / 4;
-        const int output = (block * 1 + beside) * 4 + number % 4;
-        const int tap = slot < 9 && output < 4 ? conv_transpose2d_output_padding_input_gradient_taps[phases][slot] : -1;
-        prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[144 * group + 36ll * output + 9ll * input + tap]);
-    }
+    const long long outputs = batch * 256;
+    const long long step = (long long)gridDim.x * 128;
+    for (long long at = (long long)blockIdx.x * 128 + threadIdx.x; at < outputs; at += step)
+        conv_transpose2d_output_padding_input_gradient_gather(at, x, weight, 0, y);
 }
 
 struct __align__(16) conv_transpose2d_output_padding_weight_gradient_vector { sum_t at[4]; };
@@ -916,28 +761,18 @@ extern "C" cudaError_t conv_transpose2d_output_padding_forward(long long batch, 
 extern "C" long long conv_transpose2d_output_padding_input_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 768;
+    return 0;
 }
 
 extern "C" cudaError_t conv_transpose2d_output_padding_input_gradient(long long batch, const scalar *y, const scalar *weight, scalar *x, void *room, cudaStream_t stream)
 {
     (void)room;
-    sum_t *const prepared = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 1ll;
+        const long long blocks = 2ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose2d_output_padding_input_gradient_pack<<<grid, 256, 0, stream>>>(batch, weight, prepared);
-        error = cudaGetLastError();
-        if (error != cudaSuccess)
-            return error;
-    }
-    {
-        const long long blocks = 1ll * ((batch + 3) / 4);
-        const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
-        if (grid)
-            conv_transpose2d_output_padding_input_gradient_direct<<<grid, 64, 31040, stream>>>(batch, y, prepared, x);
+            conv_transpose2d_output_padding_input_gradient_plain<<<grid, 128, 0, stream>>>(batch, y, weight, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

@@ -33,13 +33,11 @@ program = Program(
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_output_padding_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=64, blocks=1, samples=4, shared=31040),
+                Step(kernel='conv_transpose2d_output_padding_input_gradient_plain', arguments=('y', 'weight', 'x'), threads=128, blocks=2, samples=1, shared=0),
             ),
             prepare=(
-                Step(kernel='conv_transpose2d_output_padding_input_gradient_pack', arguments=('weight', 'prepared'), threads=256, blocks=1, samples=0, shared=0),
             ),
             rooms={
-                "prepared": Room(fixed=576, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(

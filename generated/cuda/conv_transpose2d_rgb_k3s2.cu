@@ -11,7 +11,7 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv_transpose2d_rgb_k3s2_forward_depthwise, 2 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   input_gradient: conv_transpose2d_rgb_k3s2_input_gradient_depthwise, 3 blocks for a set of 1 samples, 128 threads, 0 bytes shared
- *   weight_gradient: conv_transpose2d_rgb_k3s2_weight_gradient_tiled, 64 blocks for any batch, 96 threads, 8960 bytes shared
+ *   weight_gradient: conv_transpose2d_rgb_k3s2_weight_gradient_depthwise, 3 blocks for any batch, 128 threads, 144 bytes shared
  *   weight_gradient: conv_transpose2d_rgb_k3s2_weight_gradient_reduce, 1 blocks for any batch, 256 threads, 1024 bytes shared
  *   bias_gradient: conv_transpose2d_rgb_k3s2_bias_gradient_plain, 1 blocks for any batch, 128 threads, 512 bytes shared
  */
@@ -175,6 +175,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
         const int x_plane = conv_transpose2d_rgb_k3s2_forward_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)256 + x_plane*(place_t)256;
         const scalar *const taps = w_pair + i*(place_t)9 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -218,7 +219,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
 }
 
 /* a thread computes 2 x 4 outputs from 2 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_rgb_k3s2_forward_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_rgb_k3s2_forward_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     const long long all = batch * 153;
@@ -290,6 +291,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
         const int x_plane = conv_transpose2d_rgb_k3s2_input_gradient_place_0(1*(plane / 1) + 0);
         const scalar *const x_rows = x_group + i*(place_t)1089 + x_plane*(place_t)1089;
         const scalar *const taps = w_pair + i*(place_t)9 + 0;
+        (void)taps; /* where no tap meets x */
         sum_t w[9];
         w[0] = widen(taps[0]);
         w[1] = widen(taps[1]);
@@ -338,7 +340,7 @@ template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_
 }
 
 /* a thread computes 1 x 2 outputs from 3 rows of x */
-extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_rgb_k3s2_input_gradient_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 8) conv_transpose2d_rgb_k3s2_input_gradient_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ weight, scalar *__restrict__ y)
 {
     const long long all = batch * 384;
@@ -351,21 +353,7 @@ extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_rgb_k3s2_inpu
     }
 }
 
-struct __align__(16) conv_transpose2d_rgb_k3s2_weight_gradient_vector { sum_t at[4]; };
-
-static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_load(sum_t *to, const sum_t *from)
-{
-    const conv_transpose2d_rgb_k3s2_weight_gradient_vector read = *(const conv_transpose2d_rgb_k3s2_weight_gradient_vector *)from;
-#pragma unroll
-    for (int k = 0; k < 4; k++)
-        to[k] = read.at[k];
-}
-
-/* one number into shared memory, 0 where it is not inside */
-static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_copy(sum_t *to, const scalar *from, bool inside)
-{
-    copy_async_4(to, from, inside);
-}
+template <int n> struct alignas(n * sizeof(scalar)) conv_transpose2d_rgb_k3s2_weight_gradient_vector { scalar at[n]; };
 
 /* the place in x of a position of axis 0, negative where it reads 0 */
 static __device__ __forceinline__ int conv_transpose2d_rgb_k3s2_weight_gradient_place_0(int position)
@@ -379,273 +367,259 @@ static __device__ __forceinline__ int conv_transpose2d_rgb_k3s2_weight_gradient_
     return (unsigned)position < 33u ? position : -1;
 }
 
-/* the place in x of a position of axis 2, negative where it reads 0 */
-static __device__ __forceinline__ int conv_transpose2d_rgb_k3s2_weight_gradient_place_2(int position)
+/* what a thread reads of a row of x; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_read_x(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    return (unsigned)position < 33u ? position : -1;
+    v[0] = inside ? widen(from[column]) : (sum_t)0;
+    v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+    v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+    v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+    v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+    v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+    v[7] = inside ? widen(from[column + 7]) : (sum_t)0;
+    v[8] = inside ? widen(from[column + 8]) : (sum_t)0;
+    v[9] = inside ? widen(from[column + 9]) : (sum_t)0;
+    v[10] = inside ? widen(from[column + 10]) : (sum_t)0;
+    v[11] = inside ? widen(from[column + 11]) : (sum_t)0;
+    v[12] = inside ? widen(from[column + 12]) : (sum_t)0;
+    v[13] = inside ? widen(from[column + 13]) : (sum_t)0;
+    v[14] = inside ? widen(from[column + 14]) : (sum_t)0;
+    v[15] = inside ? widen(from[column + 15]) : (sum_t)0;
+    v[16] = inside ? widen(from[column + 16]) : (sum_t)0;
 }
 
-/* x and y exchanged; a block sums 3 channels of y by 1 of x,
- * pieces of 8 x 16 positions; 64 blocks share the pieces of the batch */
-extern "C" __global__ void __launch_bounds__(96, 8) conv_transpose2d_rgb_k3s2_weight_gradient_tiled(long long batch,
-    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+/* what a thread reads of a row of y; zeros if the row is not inside */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_read_y(
+    sum_t *v, const scalar *from, int column, bool inside)
 {
-    extern __shared__ __align__(16) unsigned char shared[];
-    sum_t *const buffers = (sum_t *)shared;
-    const int thread = threadIdx.x, member = thread % 3, part = thread / 3;
-    const int o_thread = member % 1, i_thread = member / 1 % 1;
-    const int row_read = member / 1 % 3;
-    /* where this thread reads its tap of the first output of a piece */
-    const int x_first = (40*row_read + 0) + 0 + i_thread*724;
-    const int y_first = o_thread*132;
-    /* the column of x, and the lines, that it copies */
-    const int ahead = thread % 40 / 2;
-    const int rank = thread % 40 % 2;
-    const int x_column = 2*ahead + (1*rank + 0);
-    const int x_to = rank*20 + ahead;
-    const int x_line = thread / 40, y_line = thread / 16;
-    const int y_column = thread % 16;
-    for (long long block = blockIdx.x; block < 64; block += gridDim.x) {
-        int rest = (int)(block % 1);
-        const int split = (int)(block / 1);
-        const int o_begin = 0, i_begin = 0;
-        const int plane_base = 0, row_base = 0;
-        const int column_base = 0 + x_column;
-        const scalar *const x_channels = x + (rest*1 + i_begin)*(place_t)1089;
-        const scalar *const y_channels = y + (rest*3 + o_begin)*(place_t)256;
-        sum_t w[3][1][3];
-#pragma unroll
-        for (int o = 0; o < 3; o++)
-#pragma unroll
-            for (int i = 0; i < 1; i++)
-#pragma unroll
-                for (int t = 0; t < 3; t++)
-                    w[o][i][t] = 0;
-
-        auto stage = [&](long long piece, sum_t *buffer) {
-            const int of_sample = (int)(piece % 2);
-            const int column = of_sample % 1 * 16;
-            const int row = of_sample / 1 % 2 * 8;
-            const int plane = of_sample / 2;
-            const scalar *const y_rows = y_channels + piece / 2 * 768
-                + (plane*16 + row)*(place_t)16 + column + y_column;
-            const int x_plane = conv_transpose2d_rgb_k3s2_weight_gradient_place_0(1*plane + plane_base);
-            const int x_at = conv_transpose2d_rgb_k3s2_weight_gradient_place_2(2*column + column_base);
-            const scalar *const x_rows = x_channels + piece / 2 * 1089
-                + x_plane*(place_t)1089 + x_at;
-            const bool y_inside = column + y_column < 16;
-            const bool x_inside = x_plane >= 0 && x_at >= 0;
-#pragma unroll 4
-            for (int k = 0; k < 4; k++) {
-                const int line = y_line + k*6, o = line / 8, r = line % 8;
-                if (line < 24)
-                    conv_transpose2d_rgb_k3s2_weight_gradient_copy(buffer + o*132 + r*16 + y_column,
-                        y_rows + o*(place_t)256 + r*16,
-                        y_inside && row + r < 16 && o_begin + o < 3);
-            }
-#pragma unroll 4
-            for (int k = 0; k < 9; k++) {
-                const int line = x_line + k*2, i = line / 18, r = line % 18;
-                const int x_row = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*row + row_base + 2*(r / 2) + (1*(r % 2) + 0));
-                if (thread < 80 && line < 18)
-                    conv_transpose2d_rgb_k3s2_weight_gradient_copy(buffer + 396 + i*724 + r*40 + x_to,
-                        x_rows + i*(place_t)1089 + x_row*33,
-                        x_inside && x_row >= 0 && i_begin + i < 1);
-            }
-        };
-
-        sum_t *now = buffers, *next = buffers + 1120;
-        if (split < batch*2)
-            stage(split, now);
-        copy_async_commit();
-        for (long long piece = split; piece < batch*2; piece += 64) {
-            if (piece + 64 < batch*2)
-                stage(piece + 64, next);
-            copy_async_commit();
-            copy_async_wait<1>();
-            __syncthreads();
-#pragma unroll 1
-            for (int step = part; step < 32; step += 32) {
-                const int row = step / 4, column = step % 4 * 4;
-                const sum_t *const x_from = now + 396 + x_first + row*80 + column;
-                const sum_t *const y_from = now + y_first + row*16 + column;
-                sum_t window[1][16];
-#pragma unroll
-                for (int i = 0; i < 1; i++) {
-                    const sum_t *const from = x_from + i*724;
-                    conv_transpose2d_rgb_k3s2_weight_gradient_load(window[i] + 0, from + 0);
-                    conv_transpose2d_rgb_k3s2_weight_gradient_load(window[i] + 4, from + 4);
-                    conv_transpose2d_rgb_k3s2_weight_gradient_load(window[i] + 8, from + 20);
-                    conv_transpose2d_rgb_k3s2_weight_gradient_load(window[i] + 12, from + 24);
-                }
-#pragma unroll
-                for (int o = 0; o < 3; o++) {
-                    sum_t s[4];
-                    conv_transpose2d_rgb_k3s2_weight_gradient_load(s, y_from + o*132);
-#pragma unroll
-                    for (int k = 0; k < 4; k++) {
-#pragma unroll
-                        for (int i = 0; i < 1; i++) {
-                            w[o][i][0] = fma(s[k], window[i][0 + k], w[o][i][0]);
-                            w[o][i][1] = fma(s[k], window[i][8 + k], w[o][i][1]);
-                            w[o][i][2] = fma(s[k], window[i][1 + k], w[o][i][2]);
-                        }
-                    }
-                }
-            }
-            __syncthreads();
-            sum_t *const other = now;
-            now = next;
-            next = other;
-        }
-
-        if (part >= 16 && part < 32) {
-            sum_t *const to = buffers + (part - 16)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*1 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 16) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*1 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 8 && part < 16) {
-            sum_t *const to = buffers + (part - 8)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*1 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 8) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*1 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 4 && part < 8) {
-            sum_t *const to = buffers + (part - 4)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*1 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 4) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*1 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 2 && part < 4) {
-            sum_t *const to = buffers + (part - 2)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*1 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 2) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*1 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part >= 1 && part < 2) {
-            sum_t *const to = buffers + (part - 1)*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        to[((o*1 + i)*3 + t)*3] = w[o][i][t];
-        }
-        __syncthreads();
-        if (part < 1) {
-            const sum_t *const from = buffers + part*27 + member;
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++)
-#pragma unroll
-                    for (int t = 0; t < 3; t++)
-                        w[o][i][t] += from[((o*1 + i)*3 + t)*3];
-        }
-        __syncthreads();
-
-        if (part == 0) {
-            sum_t *const pairs = sums + split*27ll + rest*(place_t)27;
-            const int first_tap = 0 + (3*row_read + 0);
-#pragma unroll
-            for (int o = 0; o < 3; o++)
-#pragma unroll
-                for (int i = 0; i < 1; i++) {
-                    const int output = o_begin + o*1 + o_thread;
-                    const int input = i_begin + i*1 + i_thread;
-                    if (output < 3 && input < 1) {
-                        sum_t *const to = pairs + output*(place_t)9 + input*(place_t)9;
-                        to[first_tap + 0] = w[o][i][0];
-                        to[first_tap + 1] = w[o][i][1];
-                        to[first_tap + 2] = w[o][i][2];
-                    }
-                }
-        }
+    if (vectors) {
+        conv_transpose2d_rgb_k3s2_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv_transpose2d_rgb_k3s2_weight_gradient_vector<4> *)(from + column);
+        v[0] = widen(read.at[0]);
+        v[1] = widen(read.at[1]);
+        v[2] = widen(read.at[2]);
+        v[3] = widen(read.at[3]);
+    } else {
+        v[0] = inside ? widen(from[column]) : (sum_t)0;
+        v[1] = inside ? widen(from[column + 1]) : (sum_t)0;
+        v[2] = inside ? widen(from[column + 2]) : (sum_t)0;
+        v[3] = inside ? widen(from[column + 3]) : (sum_t)0;
+    }
+    if (vectors) {
+        conv_transpose2d_rgb_k3s2_weight_gradient_vector<4> read = {};
+        if (inside)
+            read = *(const conv_transpose2d_rgb_k3s2_weight_gradient_vector<4> *)(from + column + 4);
+        v[4] = widen(read.at[0]);
+        v[5] = widen(read.at[1]);
+        v[6] = widen(read.at[2]);
+        v[7] = widen(read.at[3]);
+    } else {
+        v[4] = inside ? widen(from[column + 4]) : (sum_t)0;
+        v[5] = inside ? widen(from[column + 5]) : (sum_t)0;
+        v[6] = inside ? widen(from[column + 6]) : (sum_t)0;
+        v[7] = inside ? widen(from[column + 7]) : (sum_t)0;
     }
 }
 
-/* each number of the weight is the sum of its 64 partial sums, added in one order */
+/* adds what a row of y and a row of x give to a row of taps */
+static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_add(sum_t *w, const sum_t *s, const sum_t *v)
+{
+#pragma unroll
+    for (int k = 0; k < 8; k++) {
+        w[0] = fma(s[k], v[2*k + 0], w[0]);
+        w[1] = fma(s[k], v[2*k + 1], w[1]);
+        w[2] = fma(s[k], v[2*k + 2], w[2]);
+    }
+}
+
+/* the tile of 8 x 8 positions, a plane of taps at a time */
+template <bool vectors> static __device__ __forceinline__ void conv_transpose2d_rgb_k3s2_weight_gradient_tile(
+    sum_t *w, int rest, int plane_tap, const scalar *__restrict__ x, const scalar *__restrict__ y)
+{
+    const int q_column = rest % 2 * 8;
+    rest /= 2;
+    const int q_row = rest % 2 * 8, plane = rest / 2;
+    const int x_plane = conv_transpose2d_rgb_k3s2_weight_gradient_place_0(1*plane + plane_tap);
+    const scalar *const x_rows = x + x_plane*(place_t)1089;
+    const scalar *const y_rows = y + (plane*16 + q_row)*(place_t)16;
+    sum_t s[64];
+#pragma unroll
+    for (int r = 0; r < 8; r++)
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_y<vectors>(s + r*8, y_rows + r*16, q_column, q_row + r < 16);
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 0, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 1);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 0, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 2);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 0, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 8, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 3);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 8, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 4);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 8, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 16, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 5);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 16, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 6);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 16, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 24, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 7);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 24, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 8);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 24, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 32, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 9);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 32, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 10);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 32, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 40, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 11);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 40, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 12);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 40, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 48, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 13);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 48, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 14);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 48, v);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 0, s + 56, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 15);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 3, s + 56, v);
+    }
+    {
+        sum_t v[17];
+        const int at = conv_transpose2d_rgb_k3s2_weight_gradient_place_1(2*q_row + 16);
+        conv_transpose2d_rgb_k3s2_weight_gradient_read_x<vectors>(v, x_rows + at*(place_t)33, 2*q_column, x_plane >= 0 && at >= 0);
+        conv_transpose2d_rgb_k3s2_weight_gradient_add(w + 6, s + 56, v);
+    }
+}
+
+/* a block sums a plane of taps of one pair of channels; 1 blocks share the batch */
+extern "C" __global__ void __launch_bounds__(128) conv_transpose2d_rgb_k3s2_weight_gradient_depthwise(long long batch,
+    const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
+{
+    extern __shared__ __align__(16) unsigned char shared[];
+    sum_t *const of_warps = (sum_t *)shared;
+    const bool aligned = (unsigned long long)y % 16 == 0;
+    for (long long block = blockIdx.x; block < 3; block += gridDim.x) {
+        const int split = (int)(block % 1);
+        const int pair = (int)(block / 1);
+        const int i = pair % 1, o = pair / 1 % 3;
+        const int group = pair / 3;
+        const scalar *const x_channel = x + group*(place_t)1089 + i*(place_t)1089;
+        const scalar *const y_channel = y + (group*3 + o)*(place_t)256;
+        const int plane_base = 0;
+        sum_t w[9];
+#pragma unroll
+        for (int t = 0; t < 9; t++)
+            w[t] = 0;
+        for (long long at = split*128 + (int)threadIdx.x; at < batch*4; at += 128) {
+            const long long sample = at / 4;
+            const int rest = (int)(at % 4);
+            if (aligned)
+                conv_transpose2d_rgb_k3s2_weight_gradient_tile<true>(w, rest, plane_base, x_channel + sample*1089, y_channel + sample*768);
+            else
+                conv_transpose2d_rgb_k3s2_weight_gradient_tile<false>(w, rest, plane_base, x_channel + sample*1089, y_channel + sample*768);
+        }
+#pragma unroll
+        for (int t = 0; t < 9; t++) {
+#pragma unroll
+            for (int lane = 16; lane > 0; lane /= 2)
+                w[t] += __shfl_xor_sync(0xffffffffu, w[t], lane);
+            if (threadIdx.x % 32 == 0)
+                of_warps[threadIdx.x / 32 * 9 + t] = w[t];
+        }
+        __syncthreads();
+        if (threadIdx.x < 9) {
+            sum_t total = 0;
+#pragma unroll
+            for (int warp = 0; warp < 4; warp++)
+                total += of_warps[warp*9 + threadIdx.x];
+            sums[split*27ll + group*(place_t)27 + o*(place_t)9 + i*(place_t)9
+                + 0 + threadIdx.x] = total;
+        }
+        __syncthreads();
+    }
+}
+
+/* each number of the weight is the sum of its 1 partial sums, added in one order */
 extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_rgb_k3s2_weight_gradient_reduce(long long batch,
     const sum_t *__restrict__ sums, scalar *__restrict__ weight)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const totals = (sum_t *)shared;
-    const int lane = threadIdx.x % 32, part = threadIdx.x / 32;
+    const int lane = threadIdx.x % 256, part = threadIdx.x / 256;
     for (long long block = blockIdx.x; block < 1; block += gridDim.x) {
-        const long long at = block*32 + lane;
+        const long long at = block*256 + lane;
         sum_t sum = 0;
         if (at < 27) {
-            for (int split = part; split < 64; split += 8)
+            for (int split = part; split < 1; split += 1)
                 sum += sums[split*27ll + at];
         }
         totals[threadIdx.x] = sum;
@@ -653,8 +627,8 @@ extern "C" __global__ void __launch_bounds__(256) conv_transpose2d_rgb_k3s2_weig
         if (part == 0 && at < 27) {
             sum_t total = 0;
 #pragma unroll
-            for (int k = 0; k < 8; k++)
-                total += totals[k*32 + lane];
+            for (int k = 0; k < 1; k++)
+                total += totals[k*256 + lane];
             weight[at] = narrow(total);
         }
         __syncthreads();
@@ -732,7 +706,7 @@ extern "C" cudaError_t conv_transpose2d_rgb_k3s2_input_gradient(long long batch,
 extern "C" long long conv_transpose2d_rgb_k3s2_weight_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 6912;
+    return 0 + 256;
 }
 
 extern "C" cudaError_t conv_transpose2d_rgb_k3s2_weight_gradient(long long batch, const scalar *x, const scalar *y, scalar *weight, void *room, cudaStream_t stream)
@@ -741,10 +715,10 @@ extern "C" cudaError_t conv_transpose2d_rgb_k3s2_weight_gradient(long long batch
     sum_t *const sums = (sum_t *)((unsigned char *)room + (0));
     cudaError_t error = cudaSuccess;
     {
-        const long long blocks = 64ll;
+        const long long blocks = 3ll;
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose2d_rgb_k3s2_weight_gradient_tiled<<<grid, 96, 8960, stream>>>(batch, y, x, sums);
+            conv_transpose2d_rgb_k3s2_weight_gradient_depthwise<<<grid, 128, 144, stream>>>(batch, y, x, sums);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

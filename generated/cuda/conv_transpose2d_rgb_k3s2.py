@@ -40,13 +40,13 @@ program = Program(
         ),
         "weight_gradient": Function(
             steps=(
-                Step(kernel='conv_transpose2d_rgb_k3s2_weight_gradient_tiled', arguments=('y', 'x', 'sums'), threads=96, blocks=64, samples=0, shared=8960),
+                Step(kernel='conv_transpose2d_rgb_k3s2_weight_gradient_depthwise', arguments=('y', 'x', 'sums'), threads=128, blocks=3, samples=0, shared=144),
                 Step(kernel='conv_transpose2d_rgb_k3s2_weight_gradient_reduce', arguments=('sums', 'weight'), threads=256, blocks=1, samples=0, shared=1024),
             ),
             prepare=(
             ),
             rooms={
-                "sums": Room(fixed=6912, per_sample=0, type='sum_t'),
+                "sums": Room(fixed=108, per_sample=0, type='sum_t'),
             },
         ),
         "bias_gradient": Function(

@@ -11,7 +11,7 @@
  *
  * numbers float32; needs sm_75; launches, in order:
  *   forward: conv_transpose3d_k4s2p1_forward_pack, 2 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: conv_transpose3d_k4s2p1_forward_direct, 2 blocks for a set of 1 samples, 18 threads, 4864 bytes shared
+ *   forward: conv_transpose3d_k4s2p1_forward_direct, 6 blocks for a set of 1 samples, 18 threads, 2304 bytes shared
  *   input_gradient: conv_transpose3d_k4s2p1_input_gradient_plain, 1 blocks for a set of 1 samples, 128 threads, 0 bytes shared
  *   weight_gradient: conv_transpose3d_k4s2p1_weight_gradient_tiled, 384 blocks for any batch, 16 threads, 2496 bytes shared
  *   weight_gradient: conv_transpose3d_k4s2p1_weight_gradient_reduce, 16 blocks for any batch, 256 threads, 1024 bytes shared
@@ -116,12 +116,9 @@ __device__ __forceinline__ sum_t sum_of_block(sum_t own, sum_t *sums)
 template <int count> static __device__ __forceinline__ void conv_transpose3d_k4s2p1_forward_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
+    for (int i = 0; i < count; i += 1) {
+        const float read = *(const float *)(from + i);
+        to[i + 0] = read;
     }
 }
 
@@ -137,26 +134,26 @@ template <int count> static __device__ __forceinline__ void conv_transpose3d_k4s
     }
 }
 
-/* one tap of 2 output channels times 4 columns */
+/* one tap of 2 output channels times 1 columns */
 static __device__ __forceinline__ void conv_transpose3d_k4s2p1_forward_multiply(
-    sum_t (&sums)[2][4], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[2][1], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
     for (int o = 0; o < 2; o++)
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 1; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 8 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 2 outputs of a row; those from ``left`` on are beyond y or another tile's */
 struct __align__(8) conv_transpose3d_k4s2p1_forward_numbers { scalar at[2]; };
 
 static __device__ __forceinline__ void conv_transpose3d_k4s2p1_forward_store(
-    scalar *to, const sum_t (&values)[8], int left)
+    scalar *to, const sum_t (&values)[2], int left)
 {
-    if (left >= 8 && (unsigned long long)to % 8 == 0) {
+    if (left >= 2 && (unsigned long long)to % 8 == 0) {
 #pragma unroll
-        for (int i = 0; i < 8; i += 2) {
+        for (int i = 0; i < 2; i += 2) {
             conv_transpose3d_k4s2p1_forward_numbers numbers;
 #pragma unroll
             for (int j = 0; j < 2; j++)
@@ -166,61 +163,62 @@ static __device__ __forceinline__ void conv_transpose3d_k4s2p1_forward_store(
         return;
     }
 #pragma unroll
-    for (int i = 0; i < 8; i++)
+    for (int i = 0; i < 2; i++)
         if (i < left)
             to[i] = narrow(values[i]);
 }
 
-/* a block of 18 threads computes 2 channels of 3 z x 3 y x 4 x in one of 2 groups of phases;
+/* a block of 18 threads computes 2 channels of 3 y x 3 x in one of 2 groups of phases;
  * it reads 4 input channels at a time, shared by 2 parts.
- * A thread keeps 32 sums: 2 channels x 1 rows x 4 columns x 4 phases. */
-extern "C" __global__ void __launch_bounds__(18, 4) conv_transpose3d_k4s2p1_forward_direct(long long batch,
+ * A thread keeps 8 sums: 2 channels x 1 rows x 1 columns x 4 phases. */
+extern "C" __global__ void __launch_bounds__(18, 5) conv_transpose3d_k4s2p1_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 960; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 320; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x % 9, part = threadIdx.x / 9;
     const int pixel = thread % 9, beside = thread / 9;
-    const int own_x = pixel % 1, own_y = pixel / 1 % 3, own_z = pixel / 3;
+    const int own_x = pixel % 3, own_y = pixel / 3 % 3, own_z = pixel / 9;
     const int copied = threadIdx.x % 18, copied_channel = threadIdx.x / 18;
-    const long long blocks = 2 * ((batch + 0) / 1);
+    const long long blocks = 6 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 2);
-        const long long sample = block / 2 * 1;
+        int rest = (int)(block % 6);
+        const long long sample = block / 6 * 1;
         const int phases = rest % 2;
         rest /= 2;
         const int channel_block = rest % 1;
         rest /= 1;
         const int q_x = 0;
         const int q_y = 0;
-        const int q_z = 0;
+        const int q_z = rest % 3 * 1;
+        rest /= 3;
         const int group = rest;
         const sum_t *const weights = prepared
             + (((long long)group * 1 + channel_block) * 2 + phases) * 256;
         const scalar *const from = x + sample * 108 + group * 4 * 27;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[9], place[9];
+        int read[3], place[3];
 #pragma unroll
-        for (int i = 0; i < 9; i++) {
+        for (int i = 0; i < 3; i++) {
             const int at = copied + 18 * i;
-            const int at_x = at % 8, at_y = at / 8 % 5, at_z = at / 40;
+            const int at_x = at % 5, at_y = at / 5 % 5, at_z = at / 25;
             const int x_z = q_z + at_z + (phases < 1 ? -1 : 0);
             const int x_y = q_y + at_y - 1;
             const int x_x = q_x + at_x - 1;
             read[i] = 0 <= x_z && x_z < 3 && 0 <= x_y && x_y < 3 && 0 <= x_x && x_x < 3 ? x_z * 9 + x_y * 3 + x_x : -1;
-            place[i] = at < 160 ? (at_z * 5 + at_y) * 12 + at_x : -1;
+            place[i] = at < 50 ? (at_z * 5 + at_y) * 8 + at_x : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 27;
-                sum_t *const tile = tiles + (stage * 4 + channel) * 240;
+                sum_t *const tile = tiles + (stage * 4 + channel) * 80;
 #pragma unroll
-                for (int i = 0; i < 9; i++)
+                for (int i = 0; i < 3; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
@@ -230,14 +228,14 @@ extern "C" __global__ void __launch_bounds__(18, 4) conv_transpose3d_k4s2p1_forw
         };
 
         const int channel = (channel_block * 1 + beside) * 2;
-        sum_t sums[4][2][4];
+        sum_t sums[4][2][1];
 #pragma unroll
         for (int o = 0; o < 2; o++) {
             const sum_t start = bias && part == 0 && channel + o < 2 ? widen(bias[group * 2 + channel + o]) : (sum_t)0;
 #pragma unroll
             for (int i = 0; i < 4; i++)
 #pragma unroll
-                for (int j = 0; j < 4; j++)
+                for (int j = 0; j < 1; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -246,113 +244,119 @@ extern "C" __global__ void __launch_bounds__(18, 4) conv_transpose3d_k4s2p1_forw
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 960 + (own_z * 5 + own_y * 1) * 12 + own_x * 4;
+            const sum_t *const tile = tiles + stage * 320 + (own_z * 5 + own_y * 1) * 8 + own_x * 1;
             const sum_t *const own_taps = taps + stage * 256 + beside * 64;
             const int own = 2;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + (2 * i + part) * 240;
+                const sum_t *const window = tile + (2 * i + part) * 80;
                 const sum_t *const weight = own_taps + (2 * i + part) * 64;
                 {   /* row 0 of x */
                     const sum_t *const row = window;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[8];
                     conv_transpose3d_k4s2p1_forward_weights<8>(w, tap);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w + 2, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 4, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 6, columns0 + 2);
                 }
                 {   /* row 1 of x */
-                    const sum_t *const row = window + 12;
+                    const sum_t *const row = window + 8;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[16];
                     conv_transpose3d_k4s2p1_forward_weights<16>(w, tap + 8);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w, columns0);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 2, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w + 4, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 6, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 8, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 10, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 12, columns0 + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 14, columns0 + 2);
                 }
                 {   /* row 2 of x */
-                    const sum_t *const row = window + 24;
+                    const sum_t *const row = window + 16;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[8];
                     conv_transpose3d_k4s2p1_forward_weights<8>(w, tap + 24);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 2, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 4, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 6, columns0 + 2);
                 }
                 {   /* row 0 of x, at depth 1 */
-                    const sum_t *const row = window + 60;
+                    const sum_t *const row = window + 40;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[8];
                     conv_transpose3d_k4s2p1_forward_weights<8>(w, tap + 32);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w + 2, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 4, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 6, columns0 + 2);
                 }
                 {   /* row 1 of x, at depth 1 */
-                    const sum_t *const row = window + 72;
+                    const sum_t *const row = window + 48;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[16];
                     conv_transpose3d_k4s2p1_forward_weights<16>(w, tap + 40);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w, columns0);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 2, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[0], w + 4, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 6, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 8, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 10, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[1], w + 12, columns0 + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 14, columns0 + 2);
                 }
                 {   /* row 2 of x, at depth 1 */
-                    const sum_t *const row = window + 84;
+                    const sum_t *const row = window + 56;
                     const sum_t *const tap = weight;
-                    sum_t columns0[8];
+                    sum_t columns0[3];
                     sum_t w[8];
                     conv_transpose3d_k4s2p1_forward_weights<8>(w, tap + 56);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0, row);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0, row);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w, columns0);
-                    conv_transpose3d_k4s2p1_forward_columns<4>(columns0 + 4, row + 4);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 1, row + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[2], w + 2, columns0 + 1);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 4, columns0 + 1);
+                    conv_transpose3d_k4s2p1_forward_columns<1>(columns0 + 2, row + 2);
                     conv_transpose3d_k4s2p1_forward_multiply(sums[3], w + 6, columns0 + 2);
                 }
             }
             __syncthreads();
         }
         {   /* parts from 1 on are added to those before */
-            sum_t *const given = tiles + part % 1 * 288 + thread;
+            sum_t *const given = tiles + part % 1 * 72 + thread;
             if (1 <= part && part < 2)
 #pragma unroll
-                for (int i = 0; i < 32; i++)
-                    given[9 * i] = sums[i / 8][i / 4 % 2][i % 4];
+                for (int i = 0; i < 8; i++)
+                    given[9 * i] = sums[i / 2][i / 1 % 2][i % 1];
             __syncthreads();
             if (part < 1)
 #pragma unroll
-                for (int i = 0; i < 32; i++)
-                    sums[i / 8][i / 4 % 2][i % 4] += given[9 * i];
+                for (int i = 0; i < 8; i++)
+                    sums[i / 2][i / 1 % 2][i % 1] += given[9 * i];
             __syncthreads();
         }
         if (part == 0)
@@ -364,10 +368,10 @@ extern "C" __global__ void __launch_bounds__(18, 4) conv_transpose3d_k4s2p1_forw
                 {
                     const int y_z = 2 * (q_z + own_z) + phases;
                     const int y_y = 2 * (q_y + own_y);
-                    const int y_x = 2 * (q_x + own_x * 4);
-                    sum_t values[8];
+                    const int y_x = 2 * (q_x + own_x * 1);
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 8; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[i % 2 * 1][o][i / 2];
                     if (y_z < 6 && y_y < 6)
                         conv_transpose3d_k4s2p1_forward_store(plane + (y_z * 6 + y_y) * 6 + y_x, values, 6 - y_x);
@@ -375,10 +379,10 @@ extern "C" __global__ void __launch_bounds__(18, 4) conv_transpose3d_k4s2p1_forw
                 {
                     const int y_z = 2 * (q_z + own_z) + phases;
                     const int y_y = 2 * (q_y + own_y) + 1;
-                    const int y_x = 2 * (q_x + own_x * 4);
-                    sum_t values[8];
+                    const int y_x = 2 * (q_x + own_x * 1);
+                    sum_t values[2];
 #pragma unroll
-                    for (int i = 0; i < 8; i++)
+                    for (int i = 0; i < 2; i++)
                         values[i] = sums[i % 2 * 1 + 2][o][i / 2];
                     if (y_z < 6 && y_y < 6)
                         conv_transpose3d_k4s2p1_forward_store(plane + (y_z * 6 + y_y) * 6 + y_x, values, 6 - y_x);
@@ -786,10 +790,10 @@ extern "C" cudaError_t conv_transpose3d_k4s2p1_forward(long long batch, const sc
             return error;
     }
     {
-        const long long blocks = 2ll * ((batch + 0) / 1);
+        const long long blocks = 6ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            conv_transpose3d_k4s2p1_forward_direct<<<grid, 18, 4864, stream>>>(batch, x, prepared, bias, y);
+            conv_transpose3d_k4s2p1_forward_direct<<<grid, 18, 2304, stream>>>(batch, x, prepared, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

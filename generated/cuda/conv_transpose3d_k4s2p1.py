@@ -23,7 +23,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='conv_transpose3d_k4s2p1_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=18, blocks=2, samples=1, shared=4864),
+                Step(kernel='conv_transpose3d_k4s2p1_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=18, blocks=6, samples=1, shared=2304),
             ),
             prepare=(
                 Step(kernel='conv_transpose3d_k4s2p1_forward_pack', arguments=('weight', 'prepared'), threads=256, blocks=2, samples=0, shared=0),

@@ -164,7 +164,7 @@ static __device__ __forceinline__ void nearest2_conv2d_k3_forward_store(
 /* a block of 64 threads computes 4 channels of 8 y x 16 x in one of 4 groups of phases;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 32 sums: 4 channels x 1 rows x 8 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) nearest2_conv2d_k3_forward_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) nearest2_conv2d_k3_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -204,7 +204,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) nearest2_conv2d_k3_forward_d
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 2
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 256;
@@ -395,7 +395,7 @@ static __device__ __forceinline__ void nearest2_conv2d_k3_input_gradient_store(
 /* a block of 64 threads computes 8 channels of 4 y x 16 x;
  * it reads 8 input channels at a time, shared by 4 parts.
  * A thread keeps 32 sums: 8 channels x 1 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(64, 4) nearest2_conv2d_k3_input_gradient_direct(long long batch,
+extern "C" __global__ void __launch_bounds__(64, 3) nearest2_conv2d_k3_input_gradient_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
@@ -435,7 +435,7 @@ extern "C" __global__ void __launch_bounds__(64, 4) nearest2_conv2d_k3_input_gra
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(8, 8 - 8 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 8; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (8 * chunk + channel) * 1024;

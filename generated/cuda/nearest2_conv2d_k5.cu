@@ -11,10 +11,10 @@
  * numbers float32; needs sm_75; launches, in order:
  *   forward: nearest2_conv2d_k5_fold, 5 blocks for any batch, 128 threads, 0 bytes shared
  *   forward: nearest2_conv2d_k5_forward_pack, 3 blocks for any batch, 256 threads, 0 bytes shared
- *   forward: nearest2_conv2d_k5_forward_direct, 8 blocks for a set of 7 samples, 126 threads, 31744 bytes shared
+ *   forward: nearest2_conv2d_k5_forward_direct, 2 blocks for a set of 2 samples, 96 threads, 10752 bytes shared
  *   input_gradient: nearest2_conv2d_k5_fold, 5 blocks for any batch, 128 threads, 0 bytes shared
  *   input_gradient: nearest2_conv2d_k5_input_gradient_pack, 3 blocks for any batch, 256 threads, 0 bytes shared
- *   input_gradient: nearest2_conv2d_k5_input_gradient_direct, 2 blocks for a set of 2 samples, 96 threads, 36992 bytes shared
+ *   input_gradient: nearest2_conv2d_k5_input_gradient_direct, 1 blocks for a set of 1 samples, 96 threads, 20352 bytes shared
  *   weight_gradient: nearest2_conv2d_k5_weight_gradient_tiled, 96 blocks for any batch, 96 threads, 14080 bytes shared
  *   weight_gradient: nearest2_conv2d_k5_weight_gradient_reduce, 18 blocks for any batch, 256 threads, 1024 bytes shared
  *   weight_gradient: nearest2_conv2d_k5_unfold, 4 blocks for any batch, 128 threads, 0 bytes shared
@@ -119,12 +119,9 @@ __device__ __forceinline__ sum_t sum_of_block(sum_t own, sum_t *sums)
 template <int count> static __device__ __forceinline__ void nearest2_conv2d_k5_forward_columns(sum_t *to, const sum_t *from)
 {
 #pragma unroll
-    for (int i = 0; i < count; i += 4) {
-        const float4 read = *(const float4 *)(from + i);
-        to[i + 0] = read.x;
-        to[i + 1] = read.y;
-        to[i + 2] = read.z;
-        to[i + 3] = read.w;
+    for (int i = 0; i < count; i += 1) {
+        const float read = *(const float *)(from + i);
+        to[i + 0] = read;
     }
 }
 
@@ -140,93 +137,106 @@ template <int count> static __device__ __forceinline__ void nearest2_conv2d_k5_f
     }
 }
 
-/* one tap of 2 output channels times 4 columns */
+/* one tap of 4 output channels times 7 columns */
 static __device__ __forceinline__ void nearest2_conv2d_k5_forward_multiply(
-    sum_t (&sums)[2][4], const sum_t *weights, const sum_t *columns)
+    sum_t (&sums)[4][7], const sum_t *weights, const sum_t *columns)
 {
 #pragma unroll
-    for (int o = 0; o < 2; o++)
+    for (int o = 0; o < 4; o++)
 #pragma unroll
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 7; j++)
             sums[o][j] = fma(weights[o], columns[j], sums[o][j]);
 }
 
-/* 4 outputs of a row; those from ``left`` on are beyond y or another tile's */
+/* 14 outputs of a row; those from ``left`` on are beyond y or another tile's */
+struct __align__(8) nearest2_conv2d_k5_forward_numbers { scalar at[2]; };
+
 static __device__ __forceinline__ void nearest2_conv2d_k5_forward_store(
-    scalar *to, const sum_t (&values)[4], int left)
+    scalar *to, const sum_t (&values)[14], int left)
 {
+    if (left >= 14 && (unsigned long long)to % 8 == 0) {
 #pragma unroll
-    for (int i = 0; i < 4; i++)
-        if (2 * i < left)
-            to[2 * i] = narrow(values[i]);
+        for (int i = 0; i < 14; i += 2) {
+            nearest2_conv2d_k5_forward_numbers numbers;
+#pragma unroll
+            for (int j = 0; j < 2; j++)
+                numbers.at[j] = narrow(values[i + j]);
+            *(nearest2_conv2d_k5_forward_numbers *)(to + i) = numbers;
+        }
+        return;
+    }
+#pragma unroll
+    for (int i = 0; i < 14; i++)
+        if (i < left)
+            to[i] = narrow(values[i]);
 }
 
-/* a block of 126 threads computes 2 channels of 7 samples x 12 y x 12 x in one of 4 groups of phases;
+/* a block of 96 threads computes 4 channels of 2 samples x 12 y x 14 x in one of 2 groups of phases;
  * it reads 4 input channels at a time, shared by 2 parts.
- * A thread keeps 32 sums: 2 channels x 4 rows x 4 columns x 1 phases. */
-extern "C" __global__ void __launch_bounds__(126, 3) nearest2_conv2d_k5_forward_direct(long long batch,
+ * A thread keeps 56 sums: 4 channels x 1 rows x 7 columns x 2 phases. */
+extern "C" __global__ void __launch_bounds__(96, 3) nearest2_conv2d_k5_forward_direct(long long batch,
     const scalar *__restrict__ x, const sum_t *__restrict__ prepared, const scalar *__restrict__ bias, scalar *__restrict__ y)
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 7840; /* [stage][input channel][channel thread][tap][channel] */
-    const int thread = threadIdx.x % 63, part = threadIdx.x / 63;
-    const int pixel = thread % 63, beside = thread / 63;
-    const int own_x = pixel % 3, own_y = pixel / 3 % 3, own_z = pixel / 9;
-    const int copied = threadIdx.x % 126, copied_channel = threadIdx.x / 126;
-    const long long blocks = 8 * ((batch + 6) / 7);
+    sum_t *const taps = tiles + 2240; /* [stage][input channel][channel thread][tap][channel] */
+    const int thread = threadIdx.x % 48, part = threadIdx.x / 48;
+    const int pixel = thread % 48, beside = thread / 48;
+    const int own_x = pixel % 2, own_y = pixel / 2 % 12, own_z = pixel / 24;
+    const int copied = threadIdx.x % 96, copied_channel = threadIdx.x / 96;
+    const long long blocks = 2 * ((batch + 1) / 2);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 8);
-        const long long sample = block / 8 * 7;
-        const int phases = rest % 4;
-        rest /= 4;
-        const int channel_block = rest % 2;
+        int rest = (int)(block % 2);
+        const long long sample = block / 2 * 2;
+        const int phases = rest % 2;
         rest /= 2;
+        const int channel_block = rest % 1;
+        rest /= 1;
         const int q_x = 0;
         const int q_y = 0;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
-            + (((long long)group * 2 + channel_block) * 4 + phases) * 96;
+            + (((long long)group * 1 + channel_block) * 2 + phases) * 288;
         const scalar *const from = x + sample * 576 + group * 4 * 144;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[13], place[13];
+        int read[5], place[5];
 #pragma unroll
-        for (int i = 0; i < 13; i++) {
-            const int at = copied + 126 * i;
+        for (int i = 0; i < 5; i++) {
+            const int at = copied + 96 * i;
             const int at_x = at % 16, at_y = at / 16 % 14, at_z = at / 224;
             const int x_y = q_y + at_y - 1;
             const int x_x = q_x + at_x - 1;
             read[i] = sample + at_z < batch && 0 <= x_y && x_y < 12 && 0 <= x_x && x_x < 12 ? at_z * 576 + x_y * 12 + x_x : -1;
-            place[i] = at < 1568 ? (at_z * 14 + at_y) * 20 + at_x : -1;
+            place[i] = at < 448 ? (at_z * 14 + at_y) * 20 + at_x : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 144;
-                sum_t *const tile = tiles + (stage * 4 + channel) * 1960;
+                sum_t *const tile = tiles + (stage * 4 + channel) * 560;
 #pragma unroll
-                for (int i = 0; i < 13; i++)
+                for (int i = 0; i < 5; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 24; i += 504)
-                copy_async_16(taps + stage * 96 + i, weights + chunk * 96 + i, true);
+            for (int i = threadIdx.x * 4; i < channels * 72; i += 384)
+                copy_async_16(taps + stage * 288 + i, weights + chunk * 288 + i, true);
             copy_async_commit();
         };
 
-        const int channel = (channel_block * 1 + beside) * 2;
-        sum_t sums[4][2][4];
+        const int channel = (channel_block * 1 + beside) * 4;
+        sum_t sums[2][4][7];
 #pragma unroll
-        for (int o = 0; o < 2; o++) {
+        for (int o = 0; o < 4; o++) {
             const sum_t start = bias && part == 0 && channel + o < 4 ? widen(bias[group * 4 + channel + o]) : (sum_t)0;
 #pragma unroll
-            for (int i = 0; i < 4; i++)
+            for (int i = 0; i < 2; i++)
 #pragma unroll
-                for (int j = 0; j < 4; j++)
+                for (int j = 0; j < 7; j++)
                     sums[i][o][j] = start;
         }
         copy(0, 0);
@@ -235,150 +245,59 @@ extern "C" __global__ void __launch_bounds__(126, 3) nearest2_conv2d_k5_forward_
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 7840 + (own_z * 14 + own_y * 4) * 20 + own_x * 4;
-            const sum_t *const own_taps = taps + stage * 96 + beside * 24;
+            const sum_t *const tile = tiles + stage * 2240 + (own_z * 14 + own_y * 1) * 20 + own_x * 7;
+            const sum_t *const own_taps = taps + stage * 288 + beside * 72;
             const int own = 2;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + (2 * i + part) * 1960;
-                const sum_t *const weight = own_taps + (2 * i + part) * 24;
-                sum_t w[24];
-                nearest2_conv2d_k5_forward_weights<24>(w, weight);
-                {   /* row 0 of x */
-                    const sum_t *const row = window;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 2, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 4, columns0 + 2);
-                }
-                {   /* row 1 of x */
-                    const sum_t *const row = window + 20;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 8, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 10, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 12, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 2, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 4, columns0 + 2);
-                }
-                {   /* row 2 of x */
-                    const sum_t *const row = window + 40;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 16, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 18, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[0], w + 20, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 8, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 10, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 12, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 2, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 4, columns0 + 2);
-                }
-                {   /* row 3 of x */
-                    const sum_t *const row = window + 60;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 16, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 18, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[1], w + 20, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 8, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 10, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 12, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 2, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 4, columns0 + 2);
-                }
-                {   /* row 4 of x */
-                    const sum_t *const row = window + 80;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 16, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 18, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[2], w + 20, columns0 + 2);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 8, columns0);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 10, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 12, columns0 + 2);
-                }
-                {   /* row 5 of x */
-                    const sum_t *const row = window + 100;
-                    sum_t columns0[8];
-                    nearest2_conv2d_k5_forward_columns<4>(columns0, row);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 16, columns0);
-                    nearest2_conv2d_k5_forward_columns<4>(columns0 + 4, row + 4);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 18, columns0 + 1);
-                    nearest2_conv2d_k5_forward_multiply(sums[3], w + 20, columns0 + 2);
+                const sum_t *const window = tile + (2 * i + part) * 560;
+                const sum_t *const weight = own_taps + (2 * i + part) * 72;
+#pragma unroll
+                for (int ty = 0; ty < 3; ty++)
+                {   /* the taps of a row */
+                    const sum_t *const row = window + 20 * ty;
+                    const sum_t *const tap = weight + 24 * ty;
+                    sum_t columns0[9];
+                    nearest2_conv2d_k5_forward_columns<7>(columns0, row);
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap); nearest2_conv2d_k5_forward_multiply(sums[0], w, columns0); }
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap + 4); nearest2_conv2d_k5_forward_multiply(sums[1], w, columns0); }
+                    nearest2_conv2d_k5_forward_columns<1>(columns0 + 7, row + 7);
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap + 8); nearest2_conv2d_k5_forward_multiply(sums[0], w, columns0 + 1); }
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap + 12); nearest2_conv2d_k5_forward_multiply(sums[1], w, columns0 + 1); }
+                    nearest2_conv2d_k5_forward_columns<1>(columns0 + 8, row + 8);
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap + 16); nearest2_conv2d_k5_forward_multiply(sums[0], w, columns0 + 2); }
+                    { sum_t w[4]; nearest2_conv2d_k5_forward_weights<4>(w, tap + 20); nearest2_conv2d_k5_forward_multiply(sums[1], w, columns0 + 2); }
                 }
             }
             __syncthreads();
         }
         {   /* parts from 1 on are added to those before */
-            sum_t *const given = tiles + part % 1 * 2016 + thread;
+            sum_t *const given = tiles + part % 1 * 2688 + thread;
             if (1 <= part && part < 2)
 #pragma unroll
-                for (int i = 0; i < 32; i++)
-                    given[63 * i] = sums[i / 8][i / 4 % 2][i % 4];
+                for (int i = 0; i < 56; i++)
+                    given[48 * i] = sums[i / 28][i / 7 % 4][i % 7];
             __syncthreads();
             if (part < 1)
 #pragma unroll
-                for (int i = 0; i < 32; i++)
-                    sums[i / 8][i / 4 % 2][i % 4] += given[63 * i];
+                for (int i = 0; i < 56; i++)
+                    sums[i / 28][i / 7 % 4][i % 7] += given[48 * i];
             __syncthreads();
         }
         if (part == 0 && sample + own_z < batch)
 #pragma unroll
-            for (int o = 0; o < 2; o++) {
+            for (int o = 0; o < 4; o++) {
                 if (channel + o >= 4)
                     break;
                 scalar *const plane = y + (sample + own_z) * 2304 + (group * 4 + channel + o) * 576;
                 {
                     const int y_z = q_z;
-                    const int y_y = 2 * (q_y + own_y * 4) + phases / 2 % 2;
-                    const int y_x = 2 * (q_x + own_x * 4) + phases % 2;
-                    sum_t values[4];
+                    const int y_y = 2 * (q_y + own_y) + phases % 2;
+                    const int y_x = 2 * (q_x + own_x * 7);
+                    sum_t values[14];
 #pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[0][o][i];
-                    if (y_z < 1 && y_y < 24)
-                        nearest2_conv2d_k5_forward_store(plane + (y_z * 24 + y_y) * 24 + y_x, values, 24 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = 2 * (q_y + own_y * 4 + 1) + phases / 2 % 2;
-                    const int y_x = 2 * (q_x + own_x * 4) + phases % 2;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[1][o][i];
-                    if (y_z < 1 && y_y < 24)
-                        nearest2_conv2d_k5_forward_store(plane + (y_z * 24 + y_y) * 24 + y_x, values, 24 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = 2 * (q_y + own_y * 4 + 2) + phases / 2 % 2;
-                    const int y_x = 2 * (q_x + own_x * 4) + phases % 2;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[2][o][i];
-                    if (y_z < 1 && y_y < 24)
-                        nearest2_conv2d_k5_forward_store(plane + (y_z * 24 + y_y) * 24 + y_x, values, 24 - y_x);
-                }
-                {
-                    const int y_z = q_z;
-                    const int y_y = 2 * (q_y + own_y * 4 + 3) + phases / 2 % 2;
-                    const int y_x = 2 * (q_x + own_x * 4) + phases % 2;
-                    sum_t values[4];
-#pragma unroll
-                    for (int i = 0; i < 4; i++)
-                        values[i] = sums[3][o][i];
+                    for (int i = 0; i < 14; i++)
+                        values[i] = sums[i % 2 * 1][o][i / 2];
                     if (y_z < 1 && y_y < 24)
                         nearest2_conv2d_k5_forward_store(plane + (y_z * 24 + y_y) * 24 + y_x, values, 24 - y_x);
                 }
@@ -388,29 +307,27 @@ extern "C" __global__ void __launch_bounds__(126, 3) nearest2_conv2d_k5_forward_
 
 /* the weight as the blocks read it: [group][channels of a block][phases][input channel]
  * [channel thread][tap][channel], missing ones 0 */
-static __device__ const int nearest2_conv2d_k5_forward_taps[][12] = { { 7, 9, 11, -1, 19, 21, 23, -1, 31, 33, 35, -1 },
-    { 6, 8, 10, -1, 18, 20, 22, -1, 30, 32, 34, -1 },
-    { 1, 3, 5, -1, 13, 15, 17, -1, 25, 27, 29, -1 },
-    { 0, 2, 4, -1, 12, 14, 16, -1, 24, 26, 28, -1 } };
+static __device__ const int nearest2_conv2d_k5_forward_taps[][18] = { { 7, 6, 9, 8, 11, 10, 19, 18, 21, 20, 23, 22, 31, 30, 33, 32, 35, 34 },
+    { 1, 0, 3, 2, 5, 4, 13, 12, 15, 14, 17, 16, 25, 24, 27, 26, 29, 28 } };
 
 extern "C" __global__ void __launch_bounds__(256) nearest2_conv2d_k5_forward_pack(long long batch,
     const sum_t *__restrict__ weight, sum_t *__restrict__ prepared)
 {
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 768; at += (long long)gridDim.x * 256) {
+    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 576; at += (long long)gridDim.x * 256) {
         long long rest = at;
-        const int number = (int)(rest % 24);
-        rest /= 24;
+        const int number = (int)(rest % 72);
+        rest /= 72;
         const int beside = (int)(rest % 1);
         rest /= 1;
         const int input = (int)(rest % 4);
         rest /= 4;
-        const int phases = (int)(rest % 4);
-        rest /= 4;
-        const int block = (int)(rest % 2);
-        const long long group = rest / 2;
-        const int slot = number / 2;
-        const int output = (block * 1 + beside) * 2 + number % 2;
-        const int tap = slot < 12 && output < 4 ? nearest2_conv2d_k5_forward_taps[phases][slot] : -1;
+        const int phases = (int)(rest % 2);
+        rest /= 2;
+        const int block = (int)(rest % 1);
+        const long long group = rest / 1;
+        const int slot = number / 4;
+        const int output = (block * 1 + beside) * 4 + number % 4;
+        const int tap = slot < 18 && output < 4 ? nearest2_conv2d_k5_forward_taps[phases][slot] : -1;
         prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[576 * group + 144ll * output + 36ll * input + tap]);
     }
 }
@@ -474,7 +391,7 @@ static __device__ __forceinline__ void nearest2_conv2d_k5_input_gradient_store(
             to[i] = narrow(values[i]);
 }
 
-/* a block of 96 threads computes 2 channels of 2 samples x 12 y x 16 x;
+/* a block of 96 threads computes 4 channels of 12 y x 16 x;
  * it reads 4 input channels at a time, shared by 2 parts.
  * A thread keeps 16 sums: 2 channels x 1 rows x 8 columns x 1 phases. */
 extern "C" __global__ void __launch_bounds__(96, 3) nearest2_conv2d_k5_input_gradient_direct(long long batch,
@@ -482,56 +399,56 @@ extern "C" __global__ void __launch_bounds__(96, 3) nearest2_conv2d_k5_input_gra
 {
     extern __shared__ __align__(16) unsigned char shared[];
     sum_t *const tiles = (sum_t *)shared;           /* [stage][input channel][z][y][residue of x][x] */
-    sum_t *const taps = tiles + 8960; /* [stage][input channel][channel thread][tap][channel] */
+    sum_t *const taps = tiles + 4480; /* [stage][input channel][channel thread][tap][channel] */
     const int thread = threadIdx.x % 48, part = threadIdx.x / 48;
-    const int pixel = thread % 48, beside = thread / 48;
+    const int pixel = thread % 24, beside = thread / 24;
     const int own_x = pixel % 2, own_y = pixel / 2 % 12, own_z = pixel / 24;
     const int copied = threadIdx.x % 96, copied_channel = threadIdx.x / 96;
-    const long long blocks = 2 * ((batch + 1) / 2);
+    const long long blocks = 1 * ((batch + 0) / 1);
     for (long long block = blockIdx.x; block < blocks; block += gridDim.x) {
-        int rest = (int)(block % 2);
-        const long long sample = block / 2 * 2;
+        int rest = (int)(block % 1);
+        const long long sample = block / 1 * 1;
         const int phases = rest % 1;
         rest /= 1;
-        const int channel_block = rest % 2;
-        rest /= 2;
+        const int channel_block = rest % 1;
+        rest /= 1;
         const int q_x = 0;
         const int q_y = 0;
         const int q_z = 0;
         const int group = rest;
         const sum_t *const weights = prepared
-            + (((long long)group * 2 + channel_block) * 1 + phases) * 288;
+            + (((long long)group * 1 + channel_block) * 1 + phases) * 608;
         const scalar *const from = x + sample * 2304 + group * 4 * 576;
 
         /* where this thread reads x (-1: a zero), and where that goes in a tile (-1: nowhere) */
-        int read[24], place[24];
+        int read[12], place[12];
 #pragma unroll
-        for (int i = 0; i < 24; i++) {
+        for (int i = 0; i < 12; i++) {
             const int at = copied + 96 * i;
             const int at_x = at % 40, at_y = at / 40 % 28, at_z = at / 1120;
             const int x_y = 2 * q_y + at_y - 2;
             const int x_x = 2 * q_x + at_x - 2;
             read[i] = sample + at_z < batch && 0 <= x_y && x_y < 24 && 0 <= x_x && x_x < 24 ? at_z * 2304 + x_y * 24 + x_x : -1;
-            place[i] = at < 2240 ? (at_z * 28 + at_y) * 40 + at_x % 2 * 20 + at_x / 2 : -1;
+            place[i] = at < 1120 ? (at_z * 28 + at_y) * 40 + at_x % 2 * 20 + at_x / 2 : -1;
         }
         const auto copy = [&](int chunk, int stage) {
             const int channels = min(4, 4 - 4 * chunk);
-#pragma unroll 4
+#pragma unroll 1
             for (int c = 0; c < 4; c++) {
                 const int channel = copied_channel + 1 * c;
                 const scalar *const plane = from + (4 * chunk + channel) * 576;
-                sum_t *const tile = tiles + (stage * 4 + channel) * 2240;
+                sum_t *const tile = tiles + (stage * 4 + channel) * 1120;
 #pragma unroll
-                for (int i = 0; i < 24; i++)
+                for (int i = 0; i < 12; i++)
                     if (place[i] >= 0 && channel < channels)
                         copy_async_4(tile + place[i], plane + max(read[i], 0), read[i] >= 0);
             }
-            for (int i = threadIdx.x * 4; i < channels * 72; i += 384)
-                copy_async_16(taps + stage * 288 + i, weights + chunk * 288 + i, true);
+            for (int i = threadIdx.x * 4; i < channels * 152; i += 384)
+                copy_async_16(taps + stage * 608 + i, weights + chunk * 608 + i, true);
             copy_async_commit();
         };
 
-        const int channel = (channel_block * 1 + beside) * 2;
+        const int channel = (channel_block * 2 + beside) * 2;
         sum_t sums[1][2][8];
 #pragma unroll
         for (int o = 0; o < 2; o++) {
@@ -548,13 +465,13 @@ extern "C" __global__ void __launch_bounds__(96, 3) nearest2_conv2d_k5_input_gra
             const int stage = chunk % 1;
             copy_async_wait<0>();
             __syncthreads();
-            const sum_t *const tile = tiles + stage * 8960 + (own_z * 28 + own_y * 2) * 40 + own_x * 8;
-            const sum_t *const own_taps = taps + stage * 288 + beside * 72;
+            const sum_t *const tile = tiles + stage * 4480 + (own_z * 28 + own_y * 2) * 40 + own_x * 8;
+            const sum_t *const own_taps = taps + stage * 608 + beside * 76;
             const int own = 2;
 #pragma unroll 1
             for (int i = 0; i < own; i++) {
-                const sum_t *const window = tile + (2 * i + part) * 2240;
-                const sum_t *const weight = own_taps + (2 * i + part) * 72;
+                const sum_t *const window = tile + (2 * i + part) * 1120;
+                const sum_t *const weight = own_taps + (2 * i + part) * 152;
 #pragma unroll
                 for (int ty = 0; ty < 6; ty++)
                 {   /* the taps of a row */
@@ -591,12 +508,12 @@ extern "C" __global__ void __launch_bounds__(96, 3) nearest2_conv2d_k5_input_gra
                     sums[i / 16][i / 8 % 2][i % 8] += given[48 * i];
             __syncthreads();
         }
-        if (part == 0 && sample + own_z < batch)
+        if (part == 0)
 #pragma unroll
             for (int o = 0; o < 2; o++) {
                 if (channel + o >= 4)
                     break;
-                scalar *const plane = y + (sample + own_z) * 576 + (group * 4 + channel + o) * 144;
+                scalar *const plane = y + sample * 576 + (group * 4 + channel + o) * 144;
                 {
                     const int y_z = q_z;
                     const int y_y = q_y + own_y;
@@ -619,20 +536,20 @@ static __device__ const int nearest2_conv2d_k5_input_gradient_taps[][36] = { { 3
 extern "C" __global__ void __launch_bounds__(256) nearest2_conv2d_k5_input_gradient_pack(long long batch,
     const sum_t *__restrict__ weight, sum_t *__restrict__ prepared)
 {
-    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 576; at += (long long)gridDim.x * 256) {
+    for (long long at = (long long)blockIdx.x * 256 + threadIdx.x; at < 608; at += (long long)gridDim.x * 256) {
         long long rest = at;
-        const int number = (int)(rest % 72);
-        rest /= 72;
-        const int beside = (int)(rest % 1);
-        rest /= 1;
+        const int number = (int)(rest % 76);
+        rest /= 76;
+        const int beside = (int)(rest % 2);
+        rest /= 2;
         const int input = (int)(rest % 4);
         rest /= 4;
         const int phases = (int)(rest % 1);
         rest /= 1;
-        const int block = (int)(rest % 2);
-        const long long group = rest / 2;
+        const int block = (int)(rest % 1);
+        const long long group = rest / 1;
         const int slot = number / 2;
-        const int output = (block * 1 + beside) * 2 + number % 2;
+        const int output = (block * 2 + beside) * 2 + number % 2;
         const int tap = slot < 36 && output < 4 ? nearest2_conv2d_k5_input_gradient_taps[phases][slot] : -1;
         prepared[at] = tap < 0 ? (sum_t)0 : widen(weight[576 * group + 36ll * output + 144ll * input + tap]);
     }
@@ -1037,7 +954,7 @@ extern "C" __global__ void __launch_bounds__(128) nearest2_conv2d_k5_bias_gradie
 extern "C" long long nearest2_conv2d_k5_forward_room(long long batch)
 {
     (void)batch;
-    return 0 + 2304 + 3072;
+    return 0 + 2304 + 2304;
 }
 
 extern "C" cudaError_t nearest2_conv2d_k5_forward(long long batch, const scalar *x, const scalar *weight, const scalar *bias, scalar *y, void *room, cudaStream_t stream)
@@ -1065,10 +982,10 @@ extern "C" cudaError_t nearest2_conv2d_k5_forward(long long batch, const scalar 
             return error;
     }
     {
-        const long long blocks = 8ll * ((batch + 6) / 7);
+        const long long blocks = 2ll * ((batch + 1) / 2);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            nearest2_conv2d_k5_forward_direct<<<grid, 126, 31744, stream>>>(batch, x, prepared, bias, y);
+            nearest2_conv2d_k5_forward_direct<<<grid, 96, 10752, stream>>>(batch, x, prepared, bias, y);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;
@@ -1079,7 +996,7 @@ extern "C" cudaError_t nearest2_conv2d_k5_forward(long long batch, const scalar 
 extern "C" long long nearest2_conv2d_k5_input_gradient_room(long long batch)
 {
     (void)batch;
-    return 0 + 2304 + 2304;
+    return 0 + 2304 + 2560;
 }
 
 extern "C" cudaError_t nearest2_conv2d_k5_input_gradient(long long batch, const scalar *y, const scalar *weight, scalar *x, void *room, cudaStream_t stream)
@@ -1107,10 +1024,10 @@ extern "C" cudaError_t nearest2_conv2d_k5_input_gradient(long long batch, const 
             return error;
     }
     {
-        const long long blocks = 2ll * ((batch + 1) / 2);
+        const long long blocks = 1ll * ((batch + 0) / 1);
         const unsigned grid = (unsigned)(blocks < 1048576ll ? blocks : 1048576ll);
         if (grid)
-            nearest2_conv2d_k5_input_gradient_direct<<<grid, 96, 36992, stream>>>(batch, y, prepared, x);
+            nearest2_conv2d_k5_input_gradient_direct<<<grid, 96, 20352, stream>>>(batch, y, prepared, x);
         error = cudaGetLastError();
         if (error != cudaSuccess)
             return error;

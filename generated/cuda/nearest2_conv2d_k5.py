@@ -22,7 +22,7 @@ program = Program(
     functions={
         "forward": Function(
             steps=(
-                Step(kernel='nearest2_conv2d_k5_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=126, blocks=8, samples=7, shared=31744),
+                Step(kernel='nearest2_conv2d_k5_forward_direct', arguments=('x', 'prepared', 'bias', 'y'), threads=96, blocks=2, samples=2, shared=10752),
             ),
             prepare=(
                 Step(kernel='nearest2_conv2d_k5_fold', arguments=('weight', 'folded'), threads=128, blocks=5, samples=0, shared=0),
@@ -30,12 +30,12 @@ program = Program(
             ),
             rooms={
                 "folded": Room(fixed=2304, per_sample=0, type='sum_t'),
-                "prepared": Room(fixed=3072, per_sample=0, type='sum_t'),
+                "prepared": Room(fixed=2304, per_sample=0, type='sum_t'),
             },
         ),
         "input_gradient": Function(
             steps=(
-                Step(kernel='nearest2_conv2d_k5_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=96, blocks=2, samples=2, shared=36992),
+                Step(kernel='nearest2_conv2d_k5_input_gradient_direct', arguments=('y', 'prepared', 'x'), threads=96, blocks=1, samples=1, shared=20352),
             ),
             prepare=(
                 Step(kernel='nearest2_conv2d_k5_fold', arguments=('weight', 'folded'), threads=128, blocks=5, samples=0, shared=0),
@@ -43,7 +43,7 @@ program = Program(
             ),
             rooms={
                 "folded": Room(fixed=2304, per_sample=0, type='sum_t'),
-                "prepared": Room(fixed=2304, per_sample=0, type='sum_t'),
+                "prepared": Room(fixed=2432, per_sample=0, type='sum_t'),
             },
         ),
         "weight_gradient": Function(
