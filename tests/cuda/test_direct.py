@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from math import prod
 from pathlib import Path
 
 import numpy as np
@@ -133,18 +132,22 @@ def test_each_tap_is_used_once(name: str) -> None:
     schedule = direct(form, DEVICE, 4)
     if schedule is None:
         pytest.skip("left to the gather")
-    thread = schedule.thread
+    thread, slides = schedule.thread, schedule.slides
+    used = []
     for group in product(*map(range, schedule.phase_groups)):
-        used = [
-            (row.depth, row.row, use.column, use.phase, thread.tap_in_weight(group, use))
-            for row in thread.tap_rows
-            for use in row.uses
-        ]
-        expected = prod(
-            sum(len(taps) for taps in slide.taps[g])
-            for slide, g in zip(schedule.slides, group, strict=True)
-        )
-        assert len(used) == len(set(used)) == expected == thread.taps
+        for row, use in [(taps, each) for taps in thread.tap_rows for each in taps.uses]:
+            at = zip(slides, group, (row.depth, row.row, use.column), strict=True)
+            offsets = tuple(slide.bases[g] + slide.spacing * place for slide, g, place in at)
+            phases = zip(slides, group, use.phase, strict=True)
+            phase = tuple(g * slide.phases + p for slide, g, p in phases)
+            used.append((phase, offsets, thread.tap_in_weight(group, use)))
+    expected = [
+        (phase, tuple(offset for offset, _ in reads), sum(weight * tap for weight, tap in taps))
+        for phase in product(*(range(len(slide.window.phases)) for slide in slides))
+        for reads in product(*(s.window.phases[p] for s, p in zip(slides, phase, strict=True)))
+        for taps in [[(s.weight, tap) for s, (_, tap) in zip(slides, reads, strict=True)]]
+    ]
+    assert sorted(used) == sorted(expected)
 
 
 def turns(places: list[int], words: int) -> int:
