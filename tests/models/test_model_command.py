@@ -74,7 +74,7 @@ def test_a_function_gives_a_torch_model() -> None:
     ("arguments", "words"),
     [
         (["missing.onnx"], "missing.onnx"),
-        (["nowhere:made"], "No module named 'nowhere'"),
+        (["nowhere:made"], "error: nowhere:made: No module named 'nowhere'"),
         (["tests.models.made:absent"], "has no function absent"),
         (["tests.models.made:no_pair"], "gives Conv2d: allowed is (model, example_input)"),
         (["tests.models.made:failing"], "failed with RuntimeError: out of luck"),
