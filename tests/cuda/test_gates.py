@@ -125,8 +125,10 @@ def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
                 for each in (made.forward, made.input_gradient, made.weight_gradient):
                     found[type(each)].add((dtype, capability))
     everywhere, halves = set(product(DTYPES, CAPABILITIES)), set(product(HALVES, (80, 90)))
+    least = {Tensor: halves, Direct: everywhere - halves}  # what suits one seldom needs the other
     for kind, seen in found.items():
-        assert seen == (halves if kind is Tensor else everywhere), kind
+        assert seen >= least.get(kind, everywhere), kind
+    assert found[Tensor] == halves
 
 
 @needs_nvrtc
