@@ -15,6 +15,7 @@ from derive.core.form import TrilinearForm
 
 from .depthwise import (
     COLUMNS,
+    EVERYWHERE,
     ITEMS,
     LOAD,
     MOST_PAIRS,
@@ -69,6 +70,18 @@ class DepthwiseGradient:
         return prod((1, 1, *self.form.weight_shape[2:])[-2:])
 
     @property
+    def registers(self) -> int:
+        """Of a thread, about."""
+        held = self.forward.rows * self.forward.columns
+        numbers = self.taps + held + self.forward.row.count
+        return SPARE + numbers * self.forward.sum_item // 4
+
+    @property
+    def resident(self) -> int:
+        """Blocks of a multiprocessor that its registers allow: ptxas spills to have more."""
+        return min(RESIDENT, EVERYWHERE // (THREADS * self.registers))
+
+    @property
     def shared(self) -> int:
         """Bytes: the sums of each warp."""
         return THREADS // WARP * self.taps * self.forward.sum_item
@@ -113,9 +126,8 @@ def _planes_met(side: Side) -> bool:
 def _fits(schedule: DepthwiseGradient) -> bool:
     forward, wide = schedule.forward, schedule.forward.sum_item // 4
     held = forward.rows * forward.columns
-    numbers = schedule.taps + held + forward.row.count
     return (
-        SPARE + numbers * wide <= MOST_REGISTERS
+        schedule.registers <= MOST_REGISTERS
         and _products(schedule) <= MOST_PRODUCTS
         and schedule.taps * wide <= MOST_TAPS
         and held * wide <= MOST_SUMS

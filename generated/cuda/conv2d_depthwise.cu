@@ -568,7 +568,7 @@ template <bool vectors> static __device__ __forceinline__ void conv2d_depthwise_
 }
 
 /* a block sums a plane of taps of one pair of channels; 1 blocks share the batch */
-extern "C" __global__ void __launch_bounds__(128) conv2d_depthwise_weight_gradient_depthwise(long long batch,
+extern "C" __global__ void __launch_bounds__(128, 4) conv2d_depthwise_weight_gradient_depthwise(long long batch,
     const scalar *__restrict__ x, const scalar *__restrict__ y, sum_t *__restrict__ sums)
 {
     extern __shared__ __align__(16) unsigned char shared[];

@@ -44,6 +44,7 @@ def depthwise_gradient_part(
         prefix=prefix,
         kernel=kernel,
         threads=THREADS,
+        resident=schedule.resident,
         blocks=blocks,
         planes=planes,
         splits=schedule.splits,
