@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache, partial
@@ -106,7 +107,10 @@ def build_sized(
     portable: bool = False,
     algorithm: str = "exact",
 ) -> Kernel:
-    """The kernel of an operator of fixed size; a ``portable`` one is the text of generated/."""
+    """The kernel of an operator of fixed size; a ``portable`` one is the text of generated/.
+
+    It serves, with a warning, where the compiler makes a wrong kernel of a scheduled text.
+    """
     name = default_name(op) if name is None else name
     if dtype == "int64" and not integral(op):
         raise LoweringError(f"dtype = 'int64': allowed is a float, {op!r} weighs by fractions")
@@ -116,7 +120,13 @@ def build_sized(
         return _certified(replace(kernel, dtypes=(dtype,), source=module), op, None)
     machine = None if portable else find_compiler().machine
     text = _text(op, name, machine, dtype, algorithm)
-    (kernel,) = _compiled(op, name, dtype, [text])
+    try:
+        (kernel,) = _compiled(op, name, dtype, [text])
+    except WrongKernelError as error:
+        if portable:
+            raise
+        warnings.warn(f"{error}; the portable text serves, slower", RuntimeWarning, stacklevel=2)
+        return build_sized(op, target, dtype, name, portable=True)
     return _certified(kernel, op, text)
 
 

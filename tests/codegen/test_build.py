@@ -10,17 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import derive
-from codegen import CompileError, LayoutError, LoweringError, build
+from codegen import CompileError, Kernel, LayoutError, LoweringError, build
 from codegen._runtime.bounded import FILE, MEMORY, run
 from codegen._runtime.cache import Job, _compile, compile_library, libraries
 from codegen._runtime.compiler import Compiler, find_compiler
 from codegen._runtime.folder import cache_folder
 from codegen.builder import c_sources, compile_libraries
+from codegen.exactness import mismatches
+from codegen.targets.c import emit
 from tests.cases import generator
 from tests.codegen.judge import Data, answer_of, of_torch
 from tests.codegen.libraries import needs_compiler
@@ -71,7 +74,7 @@ def test_a_kernel_takes_its_dtype_alone() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ({"target": "cuda"}, ValueError, "target = 'cuda': allowed is one of numpy, c"),
+        ({"target": "opencl"}, ValueError, "target = 'opencl': allowed is one of numpy, c, cuda"),
         ({"target": None}, ValueError, "target = None"),
         ({"dtype": "float16"}, ValueError, "dtype = 'float16': allowed is one of float32"),
         ({"dtype": "int32"}, ValueError, "dtype = 'int32'"),
@@ -110,6 +113,26 @@ def test_the_same_operator_is_compiled_once(fresh: Path, monkeypatch: pytest.Mon
     assert answer_of(again, data.astype("float32")).differences(of_torch(OP, data)) == []
     with pytest.raises(TypeError):
         build(OP, dtype="float64")
+
+
+@needs_compiler
+def test_the_portable_text_serves_where_a_scheduled_one_fails(
+    fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    op, faults = derive.Conv2d(3, 16, 3, input_size=9), module.faults
+    tested: list[str] = []
+
+    def wrong_at_first(kernel: Kernel, op: derive.Operator, fast: Any) -> list[str]:
+        tested.append(kernel.source)
+        return ["forward"] if len(tested) == 1 else faults(kernel, op, fast)
+
+    monkeypatch.setattr(module, "faults", wrong_at_first)
+    with pytest.warns(RuntimeWarning, match="in forward.*; the portable text serves"):
+        kernel = build(op)
+    assert isinstance(kernel, Kernel)
+    assert "VECTOR" in tested[0]
+    assert kernel.source == tested[1] == emit(op, kernel.name).files[f"{kernel.name}.c"]
+    assert mismatches(kernel, op) == []
 
 
 @needs_compiler
