@@ -13,6 +13,7 @@ from .direct import Direct
 from .direct_choice import direct
 from .direct_choice import suits as worth_tiles
 from .tensor import Tensor
+from .tensor_gradient import TensorGradient, tensor_gradient
 from .tensor_tiles import suits, tensor_of
 from .weight_blocks import WeightGradient
 from .weight_gradient import weight_gradient
@@ -26,7 +27,7 @@ class Gathered:
 
 
 Schedule = Gathered | Depthwise | Direct | Tensor
-ByWeight = Gathered | DepthwiseGradient | WeightGradient
+ByWeight = Gathered | DepthwiseGradient | TensorGradient | WeightGradient
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,16 @@ def plan(form: TrilinearForm, device: Device, dtype: str) -> CudaPlan:
     return CudaPlan(
         _gather(form, device, dtype),
         _gather(form.adjoint, device, dtype),
-        _gradient(form, device, dtype),
+        _by_weight(form, device, dtype),
     )
+
+
+def _by_weight(form: TrilinearForm, device: Device, dtype: str) -> ByWeight:
+    alone = depthwise_gradient(form, device, dtype)
+    if alone is not None:
+        return alone
+    on_cores = tensor_gradient(form, device) if suits(form, device, dtype) else None
+    return on_cores or weight_gradient(form, device, dtype) or Gathered()
 
 
 def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
@@ -57,8 +66,3 @@ def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
             return found[1]
     tiled = direct(form, device, ITEM[dtype]) if worth_tiles(form) else None
     return tiled or Gathered()
-
-
-def _gradient(form: TrilinearForm, device: Device, dtype: str) -> ByWeight:
-    alone = depthwise_gradient(form, device, dtype)
-    return alone or weight_gradient(form, device, dtype) or Gathered()

@@ -56,6 +56,11 @@ def counts_of(windows: tuple[Window, ...], spread: int) -> Counts:
     )
 
 
+def rate_of(device: Device) -> int:
+    """Multiply-adds of a multiprocessor in a cycle."""
+    return RATES[max(each for each in RATES if each <= device.capability)]
+
+
 def registers(tile: Tile, phases: int, read: Readers) -> int:
     """Of a thread, about: sums, fragments, halves read ahead, places, and the rest."""
     sums = phases * tile.rows * tile.columns * 4
@@ -83,8 +88,8 @@ class Cost:
 
     @cached_property
     def rate(self) -> int:
-        """Multiply-adds of a multiprocessor in a cycle."""
-        return RATES[max(each for each in RATES if each <= self.device.capability)]
+        """That of the device."""
+        return rate_of(self.device)
 
     def cycles(self, counts: Counts, tiles: int, positions: int, tile: Tile) -> float | None:
         """Of a launch, ``tiles`` a set of samples; None where the device has no room.

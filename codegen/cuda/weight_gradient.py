@@ -59,7 +59,7 @@ def weight_gradient(form: TrilinearForm, device: Device, dtype: str) -> WeightGr
     if side is None:
         return None
     item = 8 if dtype == "float64" else 4
-    (planes,) = _grouped(side.windows[0], (1,))
+    (planes,) = grouped(side.windows[0], (1,))
     made = [
         WeightGradient(side, planes, rows, columns, tile, device, item)
         for rows, columns in _patterns(side, item)
@@ -119,7 +119,8 @@ def _alike(window: Window) -> bool:
     return 0 < len(reads) == len({tap for _, tap in reads})
 
 
-def _grouped(window: Window, sizes: Iterable[int]) -> list[Pattern]:
+def grouped(window: Window, sizes: Iterable[int]) -> list[Pattern]:
+    """The reads of its phase in groups of these sizes, where that goes."""
     (reads,) = window.phases
     found = (pattern_of(reads, window.advance, size) for size in sizes)
     return [pattern for pattern in found if pattern is not None]
@@ -129,11 +130,11 @@ def _patterns(side: Side, item: int) -> Iterator[tuple[Pattern, Pattern]]:
     """Rows together or one by one; of the columns as many as go into registers."""
     _, rows, columns = side.windows
     few, many = len(rows.phases[0]), len(columns.phases[0])
-    by_column = _grouped(columns, range(min(many, MOST_TAPS), 0, -1))
+    by_column = grouped(columns, range(min(many, MOST_TAPS), 0, -1))
     dense = [each for each in by_column if _dense(each, item)] or by_column[-1:]
     aligned = [each for each in dense if each.aligned(VECTOR)]
     some = {id(each): each for each in (*aligned[:1], *dense[:1])}
-    by_row = _grouped(rows, {1, few} if few <= MOST_ROWS else {1})
+    by_row = grouped(rows, {1, few} if few <= MOST_ROWS else {1})
     yield from product(by_row, some.values())
 
 

@@ -8,6 +8,7 @@ from codegen.cuda.depthwise import depthwise
 from codegen.cuda.device import Device
 from codegen.cuda.direct_choice import direct
 from codegen.cuda.schedule import ITEM, ByWeight, CudaPlan, Gathered, Schedule, plan
+from codegen.cuda.tensor_gradient import tensor_gradient
 from codegen.cuda.tensor_tiles import tensor_of
 from codegen.cuda.weight_gradient import weight_gradient
 from codegen.cuda.windows import window_of
@@ -36,7 +37,8 @@ def by_tensor_cores(form: TrilinearForm, dtype: str) -> CudaPlan:
         found = tensor_of(form, DEVICE, SETS[sum(form.input_shape) % 3])
         return Gathered() if found is None else found[1]
 
-    return CudaPlan(of(form), of(form.adjoint), in_tiles(form, dtype))
+    by_weight = tensor_gradient(form, DEVICE) or in_tiles(form, dtype)
+    return CudaPlan(of(form), of(form.adjoint), by_weight)
 
 
 def in_tiles(form: TrilinearForm, dtype: str) -> ByWeight:

@@ -14,6 +14,7 @@ from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, CudaPlan, Schedule
 from codegen.cuda.schedule import plan as planned
 from codegen.cuda.tensor import Tensor
+from codegen.cuda.tensor_gradient import TensorGradient
 from codegen.cuda.weight_blocks import WeightGradient
 from codegen.describe import header
 from codegen.lower import lower
@@ -33,6 +34,7 @@ from .host import host_page
 from .numbers import NUMBERS
 from .part import FOLDED, CudaFunction, CudaPart
 from .tensor import tensor_part
+from .tensor_gradient import tensor_gradient_part
 from .weight_gradient import weight_gradient_part
 
 INT = 1 << 31
@@ -115,6 +117,8 @@ class _Learned:
         function = CudaFunction(self.name, "weight_gradient", folded=result == UNFOLDED)
         if isinstance(schedule, DepthwiseGradient):
             return depthwise_gradient_part(schedule, function, result)
+        if isinstance(schedule, TensorGradient):
+            return tensor_gradient_part(schedule, function, result)
         if isinstance(schedule, WeightGradient):
             return weight_gradient_part(schedule, function, self.dtype, result)
         return correlation_part(self.form, function, NUMBERS[self.dtype].sum_item, result)

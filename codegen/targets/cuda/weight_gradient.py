@@ -7,6 +7,7 @@ from typing import Any
 
 from codegen._runtime.cuda.program import Step
 from codegen.cuda.pattern import Pattern
+from codegen.cuda.tensor_gradient import TensorGradient
 from codegen.cuda.weight_blocks import VECTOR, WeightGradient
 from codegen.places import channel_places
 from codegen.render import render
@@ -34,10 +35,12 @@ def weight_gradient_part(
     choices = Choices(prefix)
     words = {
         **_threads(schedule, choices),
-        **_pieces(schedule),
-        **_blocks(schedule, choices),
+        **array_words(schedule),
+        **block_words(schedule, choices),
+        "piece_numbers": schedule.piece_numbers,
+        "vector": VECTOR,
         **_steps(schedule),
-        **stores(schedule, choices),
+        **stores(schedule, choices, "w[o][i]"),
         "axes": [place_of(choices, d, each) for d, each in enumerate(schedule.side.windows)],
     }
     text = render(
@@ -102,7 +105,7 @@ def _threads(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
         "x_guard": _first(tile.threads, x_lines * copied),
         "y_guard": _first(tile.threads, y_lines * tile.columns),
         "y_copies": _first(tile.threads, y_lines * tile.columns),
-        "row_position": _position(rows, choices),
+        "row_position": row_position(rows, choices),
     }
 
 
@@ -110,7 +113,7 @@ def _first(threads: int, busy: int) -> str:
     return f"thread < {busy} && " if busy < threads else ""
 
 
-def _position(rows: Pattern, choices: Choices) -> str:
+def row_position(rows: Pattern, choices: Choices) -> str:
     """The position of row r of a patch, from that of its first."""
     count = len(rows.residues)
     if count == 1:
@@ -119,13 +122,12 @@ def _position(rows: Pattern, choices: Choices) -> str:
     return f"{rows.advance}*(r / {count}) + {residue}"
 
 
-def _pieces(schedule: WeightGradient) -> dict[str, Any]:
+def array_words(schedule: WeightGradient | TensorGradient) -> dict[str, Any]:
     """The arrays and how they are cut."""
     form, tile = schedule.form, schedule.tile
     planes, rows, columns = schedule.side.windows
     y, x, w = (dict(place.terms) for place in channel_places(form))
     return {
-        "vector": VECTOR,
         "x_sample": prod(form.input_shape),
         "y_sample": prod(form.output_shape),
         "x_channel": x.get("i", 0),
@@ -149,8 +151,8 @@ def _pieces(schedule: WeightGradient) -> dict[str, Any]:
     }
 
 
-def _blocks(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
-    """How blocks share the weight."""
+def block_words(schedule: WeightGradient | TensorGradient, choices: Choices) -> dict[str, Any]:
+    """How blocks share the weight, and where channels of a piece begin."""
     form, tiles = schedule.form, schedule.tiles
     outputs, inputs = schedule.block_outputs, schedule.block_inputs
     columns = schedule.columns.bases
@@ -177,7 +179,6 @@ def _blocks(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
         "x_pitch": schedule.x_pitch,
         "y_pitch": schedule.y_pitch,
         "x_buffer": schedule.block_outputs * schedule.y_pitch,
-        "piece_numbers": schedule.piece_numbers,
     }
 
 

@@ -8,6 +8,7 @@ from math import prod
 from typing import Any
 
 from codegen.cuda.pattern import NONE
+from codegen.cuda.tensor_gradient import TensorGradient
 from codegen.cuda.weight_blocks import WeightGradient
 
 from .choices import Choices
@@ -15,8 +16,10 @@ from .choices import Choices
 CHOICES = ("column_block", "row_block", "plane_block", "i_tile", "o_tile")  # of a block
 
 
-def stores(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
-    """Where the sums of a thread go in the weight of a pair of channels."""
+def stores(
+    schedule: WeightGradient | TensorGradient, choices: Choices, sums: str
+) -> dict[str, Any]:
+    """Where the sums of a thread, an array of the text, go in the weight of a pair of channels."""
     shape = schedule.form.weight_shape[2:]
     *_, by_row, by_column = (1, *shape)
     planes, rows, columns = schedule.planes, schedule.rows, schedule.columns
@@ -29,7 +32,7 @@ def stores(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
         held = [g for g, tap in enumerate(of_groups) if tap != NONE]
         tap = choices.of(f"taps_{k}", group, [of_groups[g] for g in held])
         guard = f"if ({group} < {len(held)}) " if len(held) < len(of_groups) else ""
-        lines.append(f"{guard}to[first_tap + {tap}] = w[o][i][{k}];")
+        lines.append(f"{guard}to[first_tap + {tap}] = {sums}[{k}];")
     dead = _dead(shape, (plane_taps, row_taps, columns.taps))
     if dead:
         table = choices.table("dead", dead)
@@ -43,7 +46,7 @@ def stores(schedule: WeightGradient, choices: Choices) -> dict[str, Any]:
     }
 
 
-def _tap_variables(schedule: WeightGradient) -> list[str]:
+def _tap_variables(schedule: WeightGradient | TensorGradient) -> list[str]:
     """The variables that say which taps a thread has."""
     counts = {
         **dict(zip(CHOICES[:3], schedule.tiles, strict=False)),
