@@ -53,7 +53,7 @@ def emit_cuda(
     >>> from derive import Conv1d
     >>> program = emit_cuda(Conv1d(1, 1, 3, input_size=8), "conv")
     >>> [step.kernel for step in program.functions["forward"].steps]
-    ['conv_forward_plain']
+    ['conv_forward_depthwise']
     """
     device = Device() if device is None else device
     if op.learned:
