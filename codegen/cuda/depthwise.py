@@ -167,6 +167,8 @@ def depthwise(form: TrilinearForm, device: Device, dtype: str) -> Depthwise | No
         return None
     item, sum_item = ITEMS[dtype]
     windows = windows_of(form)
+    if not all(any(window.phases) for window in windows):
+        return None  # no tap is reached
     made = [
         Depthwise(form, windows, rows, columns, item, sum_item)
         for rows, columns in product(ROWS, COLUMNS)

@@ -25,6 +25,7 @@ HELD = 32  # words of the patch that a thread reads ahead, at most
 MOST_SUMS = 128  # of a thread
 REGISTERS = 216  # of a thread, at most
 OTHERS = 32
+SPARE = 40  # registers that the compiler may want besides
 RESERVED = 1024  # bytes of shared memory of each block
 SPARED = 8192  # bytes of shared memory, for rows and pairs that lie apart against conflicts
 SCHEDULERS = 4  # of a multiprocessor

@@ -13,7 +13,7 @@ from .columns import COLUMNS
 from .device import Device
 from .patch import Span
 from .tensor import DEPTH, ROWS, Tensor, Tile
-from .tensor_cost import MOST_SUMS, Cost, Counts, counts_of, registers, resident_blocks
+from .tensor_cost import MOST_SUMS, SPARE, Cost, Counts, counts_of, registers, resident_blocks
 from .windows import Window, window_of
 
 BATCH = 8  # samples that are expected
@@ -60,7 +60,7 @@ def tensor_of(
         made = Tensor(form, windows, tile)
         if made.shared_bytes <= device.shared_bytes:  # the distances against conflicts included
             used = registers(tile, len(made.phases), made.readers)
-            resident = resident_blocks(tile, used, made.shared_bytes, device)
+            resident = resident_blocks(tile, used + SPARE, made.shared_bytes, device)
             return taken, replace(made, resident=max(1, resident))
     return None
 

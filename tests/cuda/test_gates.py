@@ -15,6 +15,7 @@ from codegen.cuda.device import device_of
 from codegen.cuda.direct import Direct
 from codegen.cuda.schedule import ByWeight, Gathered, Schedule, plan
 from codegen.cuda.tensor import Tensor
+from codegen.cuda.tensor_gradient import TensorGradient
 from codegen.cuda.weight_blocks import WeightGradient
 from codegen.lower import lower
 from codegen.targets.cuda.text import emit_cuda
@@ -125,10 +126,11 @@ def test_every_schedule_occurs_in_every_dtype_on_every_device() -> None:
                 for each in (made.forward, made.input_gradient, made.weight_gradient):
                     found[type(each)].add((dtype, capability))
     everywhere, halves = set(product(DTYPES, CAPABILITIES)), set(product(HALVES, (80, 90)))
-    least = {Tensor: halves, Direct: everywhere - halves}  # what suits one seldom needs the other
+    on_cores = {Tensor: halves, TensorGradient: halves}
+    least = on_cores | {Direct: everywhere - halves}  # what suits one seldom needs the other
     for kind, seen in found.items():
         assert seen >= least.get(kind, everywhere), kind
-    assert found[Tensor] == halves
+    assert all(found[kind] == halves for kind in on_cores)
 
 
 @needs_nvrtc
@@ -159,6 +161,11 @@ def _on_tensor_cores(kernel: Kernel, dtype: str) -> None:
     assert count(kernel.hot, ["LDS"], "128") > 0
 
 
+def _gradient_on_tensor_cores(kernel: Kernel, dtype: str) -> None:
+    assert count(kernel.hot, ["HMMA"]) > 0
+    assert count(kernel.hot, ["FFMA", "LDL", "STL"]) == 0
+
+
 def _in_registers(kernel: Kernel, dtype: str) -> None:
     assert count(kernel.code, MATRIX) == 0
     if dtype == "float32":
@@ -174,6 +181,7 @@ def _by_tables(kernel: Kernel, dtype: str) -> None:
 LEAST_PRODUCTS, LEAST_SHARE = 16, 0.85
 LOOKS = {
     Tensor: _on_tensor_cores,
+    TensorGradient: _gradient_on_tensor_cores,
     Direct: _in_registers,
     WeightGradient: _in_registers,
     Gathered: _by_tables,
