@@ -12,6 +12,7 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
+from codegen._runtime.cuda.program import ITEMSIZE, sum_itemsize
 from derive.core.form import TrilinearForm
 
 from .border import OutputBox, border_of
@@ -34,7 +35,6 @@ START = 60  # instructions of a tile besides loads, stores and sums
 LOAD = 3  # and of a load
 BATCH = 4  # samples that are there to share out
 BYTES = 10  # a cycle, that memory gives a multiprocessor
-ITEMS = {"float32": (4, 4), "float64": (8, 8), "float16": (2, 4), "bfloat16": (2, 4)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ def depthwise(form: TrilinearForm, device: Device, dtype: str) -> Depthwise | No
     """
     if not suits(form):
         return None
-    item, sum_item = ITEMS[dtype]
+    item, sum_item = ITEMSIZE[dtype], sum_itemsize(dtype)
     windows = windows_of(form)
     if not all(any(window.phases) for window in windows):
         return None  # no tap is reached

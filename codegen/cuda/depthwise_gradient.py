@@ -11,12 +11,12 @@ from functools import cached_property
 from itertools import product
 from math import prod
 
+from codegen._runtime.cuda.program import ITEMSIZE, sum_itemsize
 from derive.core.form import TrilinearForm
 
 from .depthwise import (
     COLUMNS,
     EVERYWHERE,
-    ITEMS,
     LOAD,
     MOST_PAIRS,
     MOST_REGISTERS,
@@ -107,7 +107,7 @@ def depthwise_gradient(form: TrilinearForm, device: Device, dtype: str) -> Depth
     side = side_of(form) if form.channels_in * form.channels_out <= MOST_PAIRS else None
     if side is None or not _planes_met(side):
         return None
-    item, sum_item = ITEMS[dtype]
+    item, sum_item = ITEMSIZE[dtype], sum_itemsize(dtype)
     made = [
         DepthwiseGradient(
             side, Depthwise(side.form, side.windows, rows, columns, item, sum_item), device

@@ -26,11 +26,6 @@ class Device:
         return int(self.architecture.removeprefix("sm_"))
 
     @property
-    def copies_asynchronously(self) -> bool:
-        """Whether it has cp.async."""
-        return self.capability >= 80
-
-    @property
     def multiplies_halves(self) -> bool:
         """Whether mma.sync m16n8k16 takes float16 and bfloat16."""
         return self.capability >= 80

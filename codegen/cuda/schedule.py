@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from codegen._runtime.cuda.program import ITEMSIZE
 from derive.core.form import TrilinearForm
 
 from .depthwise import Depthwise, depthwise
@@ -17,8 +18,6 @@ from .tensor_gradient import TensorGradient, tensor_gradient
 from .tensor_tiles import suits, tensor_of
 from .weight_blocks import WeightGradient
 from .weight_gradient import weight_gradient
-
-ITEM = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}  # bytes
 
 
 @dataclass(frozen=True)
@@ -64,5 +63,5 @@ def _gather(form: TrilinearForm, device: Device, dtype: str) -> Schedule:
         found = tensor_of(form, device)
         if found is not None:
             return found[1]
-    tiled = direct(form, device, ITEM[dtype]) if worth_tiles(form) else None
+    tiled = direct(form, device, ITEMSIZE[dtype]) if worth_tiles(form) else None
     return tiled or Gathered()

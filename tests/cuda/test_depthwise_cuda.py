@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from codegen._runtime.cuda.program import Program
-from codegen.cuda.depthwise import ITEMS, Depthwise, depthwise, suits, windows_of
+from codegen._runtime.cuda.program import ITEMSIZE, Program, sum_itemsize
+from codegen.cuda.depthwise import Depthwise, depthwise, suits, windows_of
 from codegen.cuda.depthwise_gradient import DepthwiseGradient, depthwise_gradient
 from codegen.cuda.device import Device
 from codegen.cuda.schedule import CudaPlan, Gathered
@@ -58,7 +58,7 @@ def schedule(form: TrilinearForm, dtype: str, tile: tuple[int, int] | None) -> D
         found = depthwise(form, Device(), dtype)
         assert found is not None
         return found
-    return Depthwise(form, windows_of(form), *tile, *ITEMS[dtype])
+    return Depthwise(form, windows_of(form), *tile, ITEMSIZE[dtype], sum_itemsize(dtype))
 
 
 def gradient(
@@ -71,7 +71,10 @@ def gradient(
     if tile is None:
         return found
     side = found.side
-    return replace(found, forward=Depthwise(side.form, side.windows, *tile, *ITEMS[dtype]))
+    return replace(
+        found,
+        forward=Depthwise(side.form, side.windows, *tile, ITEMSIZE[dtype], sum_itemsize(dtype)),
+    )
 
 
 def program(op: Operator, name: str, dtype: str, tile: tuple[int, int] | None = None) -> Program:

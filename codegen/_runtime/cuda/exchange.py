@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..arrays import LayoutError
-from .arrays import CUDA, ITEMSIZE, MANAGED, DeviceArray, aligned, is_contiguous, not_contiguous
+from .arrays import CUDA, MANAGED, DeviceArray, aligned, is_contiguous, not_contiguous
 from .extra import imported
+from .program import ITEMSIZE
 
 
 def of_dlpack(name: str, value: Any, stream: int) -> DeviceArray:

@@ -12,10 +12,9 @@ from . import driver, nvrtc
 from .device import LEGACY, Kernels, Memory
 from .driver import Current, value_of
 from .extra import imported
-from .program import Program
+from .program import UNASKED_SHARED, Program
 
 OLDEST = 75  # compute capability 7.5
-STATIC_SHARED = 48 << 10  # bytes that a block gets without being asked for more
 PER_THREAD = 2  # the handle of the default stream of a thread
 
 
@@ -142,7 +141,7 @@ class CudaDevice:
                 f"{nvrtc.version()}: is the driver, for CUDA {driver.version()}, older?"
             ) from None
         for name, size in shared.items():
-            if size > STATIC_SHARED:
+            if size > UNASKED_SHARED:
                 self._allow(name, kernels[name], size)
         return kernels
 

@@ -8,12 +8,13 @@ from typing import Any
 from ..arrays import LayoutError
 from ..specialised import WEIGHTED, Specialised, Taken
 from ..weighted import Prepared
-from .arrays import ANYWHERE, ITEMSIZE, DeviceArray, check_output
+from .arrays import ANYWHERE, DeviceArray, check_output
 from .device import Device, Devices
 from .functions import Load
 from .gpu import DEVICES
 from .launch import DeviceFunction, PreparedOnDevice
 from .memory import room_beside
+from .program import ITEMSIZE
 from .reader import Reader
 from .shortcut import Shortcut, kind_of
 

@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from ..arrays import Shape, torch_of
 from ..weighted import Prepared
-from .arrays import ITEMSIZE, NAMES
+from .arrays import NAMES
 from .device import LEGACY
 from .launch import DeviceFunction, PreparedOnDevice
 from .memory import DeviceRoom, Room, TensorRoom
+from .program import ITEMSIZE
 
 
 class Kind(Protocol):

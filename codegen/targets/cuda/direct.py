@@ -17,7 +17,6 @@ from derive.core.form import TrilinearForm
 from .direct_places import axis_words, copy_words, thread_words
 from .direct_rows import held_weights, hot_rows
 from .direct_stores import border_words, store_words
-from .numbers import Numbers
 from .part import CudaFunction, CudaPart
 
 PACK_THREADS = 256
@@ -39,7 +38,7 @@ def direct_part(
     form: TrilinearForm,
     function: CudaFunction,
     device: Device,
-    numbers: Numbers,
+    dtype: str,
 ) -> CudaPart:
     """A forward or input gradient by tiles and register blocks, its weight packed before."""
     kernel, pack = f"{function.prefix}_direct", f"{function.prefix}_pack"
@@ -60,9 +59,9 @@ def direct_part(
         **_arrays(schedule, form, function),
         **thread_words(schedule),
         **axis_words(schedule, function.prefix),
-        **copy_words(schedule, form, numbers),
+        **copy_words(schedule, form, dtype),
         **_loops(schedule, function.prefix),
-        **store_words(schedule, numbers),
+        **store_words(schedule, dtype),
         **border_words(schedule, form, function),
     )
     arguments = (

@@ -6,11 +6,10 @@ from itertools import groupby
 from math import prod
 from typing import Any
 
+from codegen._runtime.cuda.program import ITEMSIZE, sum_itemsize
 from codegen.cuda.direct import Direct
 from codegen.cuda.slides import Slide
 from derive.core.form import TrilinearForm
-
-from .numbers import Numbers
 
 NAMES = ("z", "y", "x")
 IN_FLIGHT = 8  # places of x that a thread copies at once, which may take registers
@@ -102,14 +101,14 @@ def _padding(slide: Slide, name: str) -> dict[str, Any]:
     }
 
 
-def copy_words(schedule: Direct, form: TrilinearForm, numbers: Numbers) -> dict[str, Any]:
+def copy_words(schedule: Direct, form: TrilinearForm, dtype: str) -> dict[str, Any]:
     """Where a number of x is, where it goes in a tile, and how it gets there."""
     _, height, width = (slide.window.n_in for slide in schedule.slides)
     depth = f"at_z * {prod(form.input_shape)}" if schedule.batched else f"x_z * {height * width}"
     advance = schedule.slides[2].advance
     copy = "tile[place[i]] = read[i] < 0 ? (sum_t)0 : widen(plane[read[i]]);"
-    if numbers.item == numbers.sum_item:
-        item = numbers.item
+    if ITEMSIZE[dtype] == sum_itemsize(dtype):
+        item = ITEMSIZE[dtype]
         copy = f"copy_async_{item}(tile + place[i], plane + max(read[i], 0), read[i] >= 0);"
     return {
         "copy": copy,

@@ -6,18 +6,18 @@ from itertools import product
 from math import gcd, prod
 from typing import Any
 
+from codegen._runtime.cuda.program import ITEMSIZE
 from codegen.cuda.direct import Direct
 from derive.core.form import TrilinearForm
 
 from .border import border_page
 from .direct_places import NAMES, group_of
-from .numbers import Numbers
 from .part import CudaFunction
 
 STORED = 16  # bytes at once
 
 
-def store_words(schedule: Direct, numbers: Numbers) -> dict[str, Any]:
+def store_words(schedule: Direct, dtype: str) -> dict[str, Any]:
     """The outputs of a thread: the phases and columns of a row lie side by side."""
     z, y, x = schedule.slides
     thread = schedule.thread
@@ -26,7 +26,7 @@ def store_words(schedule: Direct, numbers: Numbers) -> dict[str, Any]:
     width = 1
     if together == step:
         whole = (x.window.n_out, step * x.window.first, step * schedule.width)
-        width = gcd(count, STORED // numbers.item, *whole)
+        width = gcd(count, STORED // ITEMSIZE[dtype], *whole)
     place = "i"
     if together < step:
         place = f"{step} * i" if together == 1 else f"({step} * (i / {together}) + i % {together})"
@@ -39,7 +39,7 @@ def store_words(schedule: Direct, numbers: Numbers) -> dict[str, Any]:
         "stored": {
             "numbers": count,
             "width": width,
-            "bytes": width * numbers.item,
+            "bytes": width * ITEMSIZE[dtype],
             "vectors": [width] if width > 1 else [],
             "place": place,
         },

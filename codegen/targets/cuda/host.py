@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from codegen._runtime.cuda.program import ARGUMENTS, MOST_BLOCKS, Function, Program, Room, Step
+from codegen._runtime.cuda.program import (
+    ARGUMENTS,
+    MOST_BLOCKS,
+    UNASKED_SHARED,
+    Function,
+    Program,
+    Room,
+    Step,
+)
 from codegen.render import render
 
 ALIGNED = 256  # bytes on which each room begins
-ANYWHERE = 48 * 1024
 
 
 def host_page(program: Program) -> str:
@@ -61,7 +68,7 @@ def _step(step: Step) -> dict[str, Any]:
     sets = f"((batch + {step.samples - 1}) / {step.samples})"
     return {
         "kernel": step.kernel,
-        "large": [step.shared] if step.shared > ANYWHERE else [],
+        "large": [step.shared] if step.shared > UNASKED_SHARED else [],
         "blocks": f"{step.blocks}ll * {sets}" if step.samples else f"{step.blocks}ll",
         "threads": step.threads,
         "shared": step.shared,

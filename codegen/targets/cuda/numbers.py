@@ -38,6 +38,9 @@ BFLOAT16 = (
 )
 
 
+INT = 1 << 31  # places below are held by an int
+
+
 @dataclass(frozen=True, slots=True)
 class Numbers:
     """One dtype: its type in arrays, that of sums, and how one becomes the other.
@@ -47,19 +50,13 @@ class Numbers:
 
     scalar: str
     sum: str
-    item: int  # bytes
     conversions: tuple[str, ...]
     multiplied: tuple[str, ...] = ()
 
-    @property
-    def sum_item(self) -> int:
-        """Bytes of a number that sums are made in."""
-        return 8 if self.sum == "double" else 4
-
 
 NUMBERS = {
-    "float32": Numbers("float", "float", 4, SAME),
-    "float64": Numbers("double", "double", 8, SAME),
-    "float16": Numbers("unsigned short", "float", 2, FLOAT16, ("f16",)),
-    "bfloat16": Numbers("unsigned short", "float", 2, BFLOAT16, ("bf16",)),
+    "float32": Numbers("float", "float", SAME),
+    "float64": Numbers("double", "double", SAME),
+    "float16": Numbers("unsigned short", "float", FLOAT16, ("f16",)),
+    "bfloat16": Numbers("unsigned short", "float", BFLOAT16, ("bf16",)),
 }

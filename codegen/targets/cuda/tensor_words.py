@@ -9,10 +9,10 @@ from typing import Any
 from codegen.cuda.tensor import FRAGMENT, Tensor
 from codegen.places import channel_places
 
+from .numbers import INT
 from .part import CudaFunction
 from .patch import position_of, target_of
 
-INT = 1 << 31
 HALF = 2  # bytes
 LONGEST = 8  # halves that a thread stores at once
 PACKING_THREADS = 256

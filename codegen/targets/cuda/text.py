@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
-from codegen._runtime.cuda.program import Function, Program, Room, Step
+from codegen._runtime.cuda.program import (
+    UNASKED_SHARED,
+    Function,
+    Program,
+    Room,
+    Step,
+    sum_itemsize,
+)
 from codegen.cuda.depthwise import Depthwise
 from codegen.cuda.depthwise_gradient import DepthwiseGradient
 from codegen.cuda.device import Device
@@ -31,14 +38,11 @@ from .depthwise_gradient import depthwise_gradient_part
 from .direct import direct_part
 from .gather import gather_part, gather_text
 from .host import host_page
-from .numbers import NUMBERS
+from .numbers import INT, NUMBERS
 from .part import FOLDED, CudaFunction, CudaPart
 from .tensor import tensor_part
 from .tensor_gradient import tensor_gradient_part
 from .weight_gradient import weight_gradient_part
-
-INT = 1 << 31
-ANYWHERE = 48 * 1024  # bytes of shared memory that a block may use on every device
 
 
 def emit_cuda(
@@ -94,7 +98,7 @@ class _Learned:
             self._gather(self.plan.input_gradient, self.form.adjoint, by_input),
             self._by_weight(self.plan.weight_gradient, UNFOLDED if folded else "weight"),
         ]
-        item = NUMBERS[self.dtype].sum_item
+        item = sum_itemsize(self.dtype)
         texts = [render("cuda/sum_of_block.cu.j2"), *(part.text for part in parts)]
         if folded:
             parts, further = self._through_folds(parts, foldings)
@@ -109,7 +113,7 @@ class _Learned:
         if isinstance(schedule, Tensor):
             return _with_gather(tensor_part(schedule, function), form, function)
         if isinstance(schedule, Direct):
-            part = direct_part(schedule, form, function, self.device, NUMBERS[self.dtype])
+            part = direct_part(schedule, form, function, self.device, self.dtype)
             return _with_gather(part, form, function)
         return gather_part(form, function)
 
@@ -121,14 +125,14 @@ class _Learned:
             return tensor_gradient_part(schedule, function, result)
         if isinstance(schedule, WeightGradient):
             return weight_gradient_part(schedule, function, self.dtype, result)
-        return correlation_part(self.form, function, NUMBERS[self.dtype].sum_item, result)
+        return correlation_part(self.form, function, sum_itemsize(self.dtype), result)
 
     def _through_folds(
         self, parts: Sequence[CudaPart], foldings: Sequence[Folding]
     ) -> tuple[list[CudaPart], list[str]]:
         """The parts with their weight folded before them, or its gradient unfolded after them."""
         *by_data, by_weight = parts
-        item = NUMBERS[self.dtype].sum_item
+        item = sum_itemsize(self.dtype)
         pairs = prod(self.op.form.weight_shape[:2])
         taps = [axis.n_tap for axis in self.op.form.axes]
         fold_text, fold_launch, numbers = fold_step(self.name, foldings, taps, pairs)
@@ -197,5 +201,5 @@ def _least(functions: dict[str, Function], texts: Sequence[str], device: Device)
     """The least architecture that it runs on."""
     steps: list[Step] = [step for each in functions.values() for step in each.steps]
     special = any("multiply_16x8x16" in text for text in texts)
-    large = any(step.shared > ANYWHERE for step in steps)
+    large = any(step.shared > UNASKED_SHARED for step in steps)
     return device.architecture if special or large else "sm_75"

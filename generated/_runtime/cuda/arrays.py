@@ -12,8 +12,8 @@ import numpy as np
 
 from ..arrays import LayoutError, Shape, check_shape, is_tensor, torch_of
 from .device import LEGACY, Devices
+from .program import ITEMSIZE
 
-ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 TYPESTR = {"<f4": "float32", "<f8": "float64", "<f2": "float16"}
 NAMES = {name: typestr for typestr, name in TYPESTR.items()}
 CUDA, MANAGED = 2, 13  # DLPack's device types of memory that a GPU reads

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..arrays import Shape, is_tensor, torch_of
-from .arrays import ITEMSIZE, DeviceArray
+from .arrays import DeviceArray
 from .device import Device, Memory
+from .program import ITEMSIZE
 from .streams import stream_of
 
 

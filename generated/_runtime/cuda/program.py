@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+ITEMSIZE = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}  # bytes of a number
+UNASKED_SHARED = 48 << 10  # bytes of shared memory that a block gets without being asked for more
 MOST_BLOCKS = 1 << 20  # of a grid; kernels go on in strides of it
 ARGUMENTS = {  # of each function: what it reads, then what it writes; bias may be null
     "forward": ("x", "weight", "bias", "y"),
@@ -19,6 +21,15 @@ ARGUMENTS = {  # of each function: what it reads, then what it writes; bias may 
     "bias_gradient": ("y", "bias"),
 }
 PREPARED = "prepared"  # the room of a weight that is ready for the steps
+
+
+def sum_itemsize(dtype: str) -> int:
+    """Bytes of the numbers that sums of a dtype are made in: halves are added in float32.
+
+    >>> sum_itemsize("float16"), sum_itemsize("float64")
+    (4, 8)
+    """
+    return max(ITEMSIZE["float32"], ITEMSIZE[dtype])
 
 
 @dataclass(frozen=True)
