@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,16 @@ def test_a_full_disk(tmp_path: Path, catalogue: Path) -> None:
     assert left == []
 
 
+@pytest.fixture
+def heeding_interrupts() -> Iterator[None]:
+    """Programs that are started inherit it where who runs the tests ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @needs_compiler
+@pytest.mark.usefixtures("heeding_interrupts")
 def test_an_interrupt(tmp_path: Path) -> None:
     """Ctrl-C while kernels are built."""
     catalogue = tmp_path / "many.toml"
