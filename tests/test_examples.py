@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 
 from codegen import torch_ops
+from examples import decoders
 from examples import super_resolution as example
-from examples.networks import NETWORKS, inputs
+from examples.networks import NETWORKS, dcgan, inputs
 from tests.codegen.libraries import needs_compiler
 
 SHAPES = {
@@ -35,3 +38,15 @@ def test_training_gives_what_torch_gives(
     assert share <= 1
     assert len(ours.losses) == 3
     assert ours.losses[-1] < ours.losses[0]
+
+
+@needs_compiler
+def test_a_decoder_is_converted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(decoders, "NETWORKS", {"DCGAN generator": partial(dcgan, width=4)})
+    decoders.main()
+    said = capsys.readouterr().out
+    assert "of 5 layers swapped" in said
+    assert said.count("ConvTranspose2d") >= 5
+    assert " times\n" in said

@@ -1,0 +1,43 @@
+"""``python -m examples.decoders``: whole decoders converted, layer by layer, and timed."""
+
+from __future__ import annotations
+
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+import codegen
+from examples.networks import NETWORKS, inputs
+
+ROUNDS = 5
+
+
+def seconds(models: list[nn.Module], given: tuple[Tensor, ...]) -> list[float]:
+    """The median of a call of each, which take turns."""
+    times: list[list[float]] = [[] for _ in models]
+    with torch.no_grad():
+        for model in models:
+            model(*given)
+        for _ in range(ROUNDS):
+            for model, found in zip(models, times, strict=True):
+                begin = perf_counter()
+                model(*given)
+                found.append(perf_counter() - begin)
+    return [median(found) for found in times]
+
+
+def main(batch: int = 1) -> None:
+    """Print what became of each layer, and the time of each network before and after."""
+    for name, make in NETWORKS.items():
+        torch.manual_seed(0)
+        model, given = make().eval(), inputs(name, batch)
+        made, report = codegen.convert(model, given)
+        before, after = seconds([model, made], given)
+        print(f"{name}, batch {batch}\n{report}")
+        print(f"{1000 * before:.1f} ms -> {1000 * after:.1f} ms, {before / after:.2f} times\n")
+
+
+if __name__ == "__main__":
+    main()
