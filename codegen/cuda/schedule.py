@@ -14,7 +14,8 @@ from .direct import Direct
 from .direct_choice import direct
 from .direct_choice import suits as worth_tiles
 from .tensor import Tensor
-from .tensor_gradient import TensorGradient, tensor_gradient
+from .tensor_gradient import TensorGradient
+from .tensor_gradient_choice import tensor_gradient
 from .tensor_tiles import suits, tensor_of
 from .weight_blocks import WeightGradient
 from .weight_gradient import weight_gradient

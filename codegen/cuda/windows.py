@@ -46,6 +46,21 @@ count=8, elsewhere=())
         return self.first == 0 and self.step * self.count >= self.n_out
 
     @cached_property
+    def beyond(self) -> tuple[int, tuple[int, ...]]:
+        """How many positions before x read something, and what those do, then those after x.
+
+        -1 is for zero.
+
+        >>> Window(4, 4, 1, 1, (((-2, 0),),), 0, 4, ((-2, 2), (4, 2))).beyond
+        (2, (2, -1, 2))
+        """
+        read = dict(self.elsewhere)
+        before = max(0, -min(read, default=0))
+        after = max(0, max(read, default=0) - self.n_in + 1)
+        positions = (*range(-before, 0), *range(self.n_in, self.n_in + after))
+        return before, tuple(read.get(position, -1) for position in positions)
+
+    @cached_property
     def low(self) -> int:
         """The least offset of all phases."""
         return min((offset for reads in self.phases for offset, _ in reads), default=0)

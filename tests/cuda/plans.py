@@ -8,7 +8,7 @@ from codegen.cuda.depthwise import depthwise
 from codegen.cuda.device import Device
 from codegen.cuda.direct_choice import direct
 from codegen.cuda.schedule import ITEM, ByWeight, CudaPlan, Gathered, Schedule, plan
-from codegen.cuda.tensor_gradient import tensor_gradient
+from codegen.cuda.tensor_gradient_choice import tensor_gradient
 from codegen.cuda.tensor_tiles import tensor_of
 from codegen.cuda.weight_gradient import weight_gradient
 from codegen.cuda.windows import window_of

@@ -8,7 +8,8 @@ import pytest
 
 from codegen.cuda.device import KNOWN, Device
 from codegen.cuda.schedule import CudaPlan, Gathered, plan
-from codegen.cuda.tensor_gradient import TensorGradient, tensor_gradient
+from codegen.cuda.tensor_gradient import TensorGradient
+from codegen.cuda.tensor_gradient_choice import tensor_gradient
 from codegen.lower import lower
 from codegen.targets.cuda.text import emit_cuda
 from derive import Operator

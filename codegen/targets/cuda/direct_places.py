@@ -87,17 +87,13 @@ def _read(slide: Slide, name: str, group: str) -> str:
 
 def _padding(slide: Slide, name: str) -> dict[str, Any]:
     """The table of places beyond x along an axis."""
-    window = slide.window
-    where = dict(window.elsewhere)
-    before = max(0, -min(where))
-    after = max(0, max(where) - window.n_in + 1)
-    places = [*range(-before, 0), *range(window.n_in, window.n_in + after)]
+    before, read = slide.window.beyond
     return {
         "name": name,
-        "n": window.n_in,
+        "n": slide.window.n_in,
         "before": before,
-        "entries": len(places),
-        "table": ", ".join(str(where.get(place, -1)) for place in places),
+        "entries": len(read),
+        "table": ", ".join(map(str, read)),
     }
 
 

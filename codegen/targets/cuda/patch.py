@@ -24,15 +24,12 @@ def axes_of(spans: Sequence[Span]) -> list[dict[str, Any]]:
 
 def _beyond(window: Window) -> dict[str, Any]:
     """What positions before x and then those after it read."""
-    read = dict(window.elsewhere)
-    before = max(0, -min(read))
-    after = max(0, max(read) - window.n_in + 1)
-    positions = [*range(-before, 0), *range(window.n_in, window.n_in + after)]
+    before, read = window.beyond
     return {
-        "listed": ", ".join(str(read.get(position, -1)) for position in positions),
+        "listed": ", ".join(map(str, read)),
         "before": before,
         "shift": window.n_in - before,
-        "count": len(positions),
+        "count": len(read),
     }
 
 

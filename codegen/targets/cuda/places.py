@@ -16,10 +16,9 @@ def place_of(choices: Choices, d: int, window: Window) -> dict[str, Any]:
             "axis": d,
             "lines": [f"return (unsigned)position < {window.n_in}u ? position : -1;"],
         }
-    elsewhere = dict(window.elsewhere)
-    low, high = min(0, *elsewhere), max(window.n_in - 1, *elsewhere)
-    beyond = [*range(low, 0), *range(window.n_in, high + 1)]
-    table = choices.table(f"elsewhere_{d}", [elsewhere.get(v, -1) for v in beyond])
+    before, read = window.beyond
+    low, high = -before, window.n_in + len(read) - before - 1
+    table = choices.table(f"elsewhere_{d}", read)
     return {
         "axis": d,
         "lines": [
