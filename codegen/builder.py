@@ -34,6 +34,7 @@ from .exactness import integral
 from .free import AnyKernel, FreeKernel
 from .lower import lower
 from .record import checked
+from .targets import facts
 from .targets.c import CText, emit
 from .tuning import tuned
 
@@ -164,13 +165,7 @@ def c_job(op: Operator, name: str, dtype: str, text: CText) -> tuple[Job, Callab
     def loaded(library: Path) -> Kernel:
         functions = library_functions(name, library, text.takes)
         return Kernel(
-            name=name,
-            input_shape=op.input_shape,
-            output_shape=op.output_shape,
-            weight_shape=op.weight_shape,
-            bias_shape=op.bias_shape,
-            macs=op.macs,
-            naive_macs=op.naive_macs,
+            **facts(op, name),
             load=lambda _: functions,
             dtypes=(dtype,),
             source=text.files[f"{name}.c"],

@@ -19,6 +19,7 @@ from .cuda.device import Device, device_of
 from .error_bound import error_bound
 from .half_bound import LARGEST_EXPONENT as HALVES
 from .half_bound import half_bound
+from .targets import facts
 from .targets.cuda.numbers import NUMBERS
 from .targets.cuda.text import emit_cuda
 
@@ -32,13 +33,7 @@ def cuda_kernel(op: Operator, dtype: str, name: str) -> CudaKernel:
         return cuda_program(op, name, dtype, device_of(gpu.capability, gpu.multiprocessors))
 
     return CudaKernel(
-        name=name,
-        input_shape=op.input_shape,
-        output_shape=op.output_shape,
-        weight_shape=op.weight_shape,
-        bias_shape=op.bias_shape,
-        macs=op.macs,
-        naive_macs=op.naive_macs,
+        **facts(op, name),
         dtypes=(dtype,),
         source=cuda_program(op, name, dtype).source,
         bound=partial(_bound, op, dtype),
@@ -55,17 +50,11 @@ def cuda_program(op: Operator, name: str, dtype: str, device: Device | None = No
 def cuda_faults(op: Operator, name: str, functions: Mapping[str, Raw], dtype: str) -> list[str]:
     """The functions of a device that are wrong on integers, called with arrays of the host.
 
-    Halves hold few integers: small operators may be off by their bound, large ones get 0 and 1.
+    Halves hold few integers: small operators may be off by their bound, large ones get 1 and -1.
     """
     halves = dtype in HALVES
     kernel = Kernel(
-        name=name,
-        input_shape=op.input_shape,
-        output_shape=op.output_shape,
-        weight_shape=op.weight_shape,
-        bias_shape=op.bias_shape,
-        macs=op.macs,
-        naive_macs=op.naive_macs,
+        **facts(op, name),
         dtypes=("float32" if halves else dtype,),
         load=lambda _: functions,
         bound=partial(_bound, op, dtype),

@@ -8,14 +8,8 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
-PLAIN = (
-    nn.Conv1d,
-    nn.Conv2d,
-    nn.Conv3d,
-    nn.ConvTranspose1d,
-    nn.ConvTranspose2d,
-    nn.ConvTranspose3d,
-)
+from codegen.torch_ops.modules import OURS
+
 HOOKS = (
     "_forward_hooks",
     "_forward_pre_hooks",
@@ -53,7 +47,7 @@ def obstacle(module: nn.Module, *, learns: bool = True) -> str:
         return ""
     if type(module).__module__.startswith("torch.ao."):
         return "quantised"
-    if type(module) not in PLAIN:
+    if type(module) not in OURS:
         return f"a subclass, {type(module).__name__}: what it adds would be lost"
     return _weights_obstacle(module)
 

@@ -8,13 +8,9 @@ from typing import Any
 from derive import Operator
 
 
-def kernel_object(
-    op: Operator, name: str, load: str, kind: str = "Kernel", further: Sequence[str] = ()
-) -> dict[str, Any]:
-    """What the kernel at the end of every Python file is told, ``further`` words included."""
+def facts(op: Operator, name: str) -> dict[str, Any]:
+    """What every kernel says of its operator: ``_runtime.specialised.Specialised``."""
     return {
-        "kind": kind,
-        "further": further,
         "name": name,
         "input_shape": op.input_shape,
         "output_shape": op.output_shape,
@@ -22,5 +18,16 @@ def kernel_object(
         "bias_shape": op.bias_shape,
         "macs": op.macs,
         "naive_macs": op.naive_macs,
+    }
+
+
+def kernel_object(
+    op: Operator, name: str, load: str, kind: str = "Kernel", further: Sequence[str] = ()
+) -> dict[str, Any]:
+    """What the kernel at the end of every Python file is told, ``further`` words included."""
+    return {
+        "kind": kind,
+        "further": further,
+        **facts(op, name),
         "load": load,
     }

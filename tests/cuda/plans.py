@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from codegen._runtime.cuda.program import ITEMSIZE
 from codegen.cuda.depthwise import depthwise
 from codegen.cuda.device import Device
 from codegen.cuda.direct_choice import direct
-from codegen.cuda.schedule import ITEM, ByWeight, CudaPlan, Gathered, Schedule, plan
+from codegen.cuda.schedule import ByWeight, CudaPlan, Gathered, Schedule, plan
 from codegen.cuda.tensor_gradient_choice import tensor_gradient
 from codegen.cuda.tensor_tiles import tensor_of
 from codegen.cuda.weight_gradient import weight_gradient
@@ -50,7 +51,7 @@ def by_tiles(form: TrilinearForm, dtype: str) -> CudaPlan:
     """Wherever it is possible, however small."""
 
     def of(form: TrilinearForm) -> Schedule:
-        return direct(form, DEVICE, ITEM[dtype], SETS[sum(form.input_shape) % 3]) or Gathered()
+        return direct(form, DEVICE, ITEMSIZE[dtype], SETS[sum(form.input_shape) % 3]) or Gathered()
 
     return CudaPlan(of(form), of(form.adjoint), in_tiles(form, dtype))
 
