@@ -14,11 +14,11 @@ KEPT, RESULTS, PICTURE = HERE / "results.json", HERE / "RESULTS.md", HERE / "rat
 COSTS = ("matrix", "normal-form", "emission", "fused")
 LAYERS = ("layers", "others", "float64", "gradients", "growth")
 ALGORITHMS = ("exact", "fast", "auto")
-CUDA = "cuda"  # by itself: it needs a GPU
+CUDA, MODELS = "cuda", "models"  # by themselves: one needs a GPU, one many minutes
 
 
 @click.command()
-@click.argument("sections", nargs=-1, type=click.Choice((*LAYERS, *COSTS, CUDA)))
+@click.argument("sections", nargs=-1, type=click.Choice((*LAYERS, *COSTS, CUDA, MODELS)))
 @click.option("--only", default="", metavar="REGEX", help="Layers whose name it finds.")
 @click.option("--rounds", default=15, type=click.IntRange(1), help="In which all take turns.")
 @click.option("--threads", default=1, type=click.IntRange(1), help="Of everybody.")
@@ -41,7 +41,7 @@ def main(
     who: tuple[str, ...],
     keep: bool,
 ) -> None:
-    """Measure SECTIONS, or all of them but cuda, and print their tables."""
+    """Measure SECTIONS, or all of them but cuda and models, and print their tables."""
     from .peers import WHERE
 
     try:
@@ -56,14 +56,18 @@ def main(
         from .cuda import run as cuda
 
         cuda.run(pattern, rounds, keep=keep)
-        sections = tuple(each for each in sections if each != CUDA)
-        if not sections:
-            return
+    if MODELS in sections:
+        from .models import run as models
+
+        models.run(pattern, algorithms, rounds, threads, keep=keep)
+    of_layers = [each for each in sections if each not in (CUDA, MODELS)]
+    if sections and not of_layers:
+        return
     from .run import Run, known, write
 
     store = known(KEPT)
     run = Run(pattern, rounds, threads, algorithms, who or tuple(WHERE), store)
-    for section in sections or (*LAYERS, *COSTS):
+    for section in of_layers or (*LAYERS, *COSTS):
         text = run.section(section) if section in LAYERS else run.cost(section)
         sys.stdout.write(f"## {section}\n\n{text}\n\n")
         sys.stdout.flush()

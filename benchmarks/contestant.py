@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .case import Array
-
 
 class UnsupportedError(Exception):
     """A peer has no such layer; the message says which."""
@@ -15,7 +13,7 @@ class UnsupportedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """``run`` does the work once; ``result`` makes an array of what it returned."""
+    """``run`` does the work once; ``result`` makes of what it returned what is judged."""
 
     run: Callable[[], Any]
-    result: Callable[[Any], Array]
+    result: Callable[[Any], Any]

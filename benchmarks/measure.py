@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -34,9 +35,19 @@ class Field:
         self, name: str, make: Callable[[], Contestant], right: Array, wrong: float = WRONG
     ) -> None:
         """Let somebody take part whose result is off by less than ``wrong`` of the largest."""
+        self.admit(name, make, lambda got: largest_error(got, right), wrong)
+
+    def admit(
+        self,
+        name: str,
+        make: Callable[[], Contestant],
+        error_of: Callable[[Any], float],
+        wrong: float = WRONG,
+    ) -> None:
+        """Let somebody take part whose result has an error below ``wrong``."""
         try:
             contestant = make()
-            error = _error(contestant.result(contestant.run()), right)
+            error = error_of(contestant.result(contestant.run()))
         except (UnsupportedError, ImportError) as reason:
             self.left_out[name] = str(reason)
             return
@@ -65,7 +76,7 @@ def measured(
     return Row(case.name, case.family, case.flops, peak, seconds, entered.errors, entered.left_out)
 
 
-def _error(got: Array, right: Array) -> float:
+def largest_error(got: Array, right: Array) -> float:
     """The largest error over the largest number; infinite where the shape is another."""
     if got.shape != right.shape:
         return float("inf")
