@@ -17,7 +17,7 @@ from benchmarks.measure import PEAK, Field
 from benchmarks.peak import multiply_adds
 from benchmarks.row import OURS, Row
 from benchmarks.timing import interleaved
-from codegen.models import Report, convert
+from codegen.models import Report, analyse, convert
 from codegen.models.measure import tensors
 
 from .judge import Judge
@@ -73,8 +73,7 @@ def measured(
     runs = {name: each.run for name, each in entered.running.items()} | {PEAK: loop}
     seconds = interleaved(runs, rounds, time.process_time if threads == 1 else time.perf_counter)
     peak = threads * flops / seconds.pop(PEAK)[0]
-    macs = max((report.macs for report in reports.values()), default=0)
-    work = 2 * macs * task.batch * WORK[task.what]
+    work = 2 * analyse(model, xs).macs * task.batch * WORK[task.what]
     row = Row(task.name, task.what, work, peak, seconds, entered.errors, entered.left_out)
     return row, reports
 
@@ -108,8 +107,8 @@ def _plain(model: nn.Module, xs: Inputs, task: Task) -> Contestant:
 
 def _compiled(model: nn.Module, xs: Inputs, task: Task) -> Contestant:
     """Compiled; for inference weights are frozen, so that they may be packed beforehand."""
-    made = torch.compile(model, options={"freezing": not task.train})
     try:
+        made = torch.compile(model, options={"freezing": not task.train})
         run = step(made, xs, train=task.train)
         run()
     except Exception as error:  # a compiler fails in many ways

@@ -12,7 +12,7 @@ class Judge:
     """Knows what is right, in float64."""
 
     def __init__(self, expected: Sequence[Tensor]) -> None:
-        self._expected = [tensor.detach() for tensor in expected]
+        self._expected = [tensor.detach().double() for tensor in expected]
 
     def error(self, found: Sequence[Tensor]) -> float:
         """The norm of the difference over the norm of what is right, of the worst tensor.
