@@ -1,9 +1,10 @@
 """One layer as a function of tensors: with or without a batch, and what autocast makes of it."""
-
-from __future__ import annotations
+# torch.jit reads the annotations here as types: no __future__ makes them text
 
 import torch
 from torch import Tensor
+
+from codegen._runtime import LayoutError
 
 from .contraction import contract
 from .words import words_of  # noqa: F401  (of the example)
@@ -11,6 +12,7 @@ from .words import words_of  # noqa: F401  (of the example)
 LOW = (torch.float16, torch.bfloat16)
 
 
+@torch.jit.ignore  # type: ignore[untyped-decorator]  # scripts call it as it is
 def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The layer of a text of ``words_of``, differentiable as often as one likes.
 
@@ -26,6 +28,8 @@ def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
     >>> convolve(words_of(derive.Conv1d(1, 1, 3, bias=False)), x, weight)
     tensor([[[3., 3., 3.]]])
     """
+    if not isinstance(x, Tensor):
+        raise LayoutError(f"x is of type {type(x).__name__}; allowed is a torch.Tensor")
     if (x.is_cpu or x.is_cuda) and torch.is_autocast_enabled(x.device.type):
         x, weight, bias = _autocast(x, weight, bias)
     if x.dim() == weight.dim():

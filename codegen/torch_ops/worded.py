@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -12,9 +11,12 @@ from torch import Tensor, nn
 from derive.layers import Layer
 
 from .functions import convolve
-from .words import chain_of, words_of
+from .output_size import words_at
+from .words import words_of
 
 Each = int | tuple[int, ...]
+torch.fx.wrap("convolve")  # torch.fx's symbolic traces hold them as one call
+torch.fx.wrap("words_at")
 
 
 class Worded(nn.Module):
@@ -91,7 +93,7 @@ class Convolving(Worded):
             "padding": padding,
             "dilation": dilation,
             "groups": groups,
-            "bias": bias,
+            "bias": bool(bias),
             "padding_mode": padding_mode,
         }
         self._begin(given, algorithm, device, dtype)
@@ -142,7 +144,7 @@ class Transposing(Worded):
             "padding": padding,
             "output_padding": output_padding,
             "groups": groups,
-            "bias": bias,
+            "bias": bool(bias),
             "dilation": dilation,
             "padding_mode": padding_mode,
         }
@@ -150,37 +152,12 @@ class Transposing(Worded):
 
     computes_as_torch = True
 
-    def forward(self, input: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """torch's; ``output_size`` picks one of the sizes that a convolution maps to that of x."""
         words = self.words
         if output_size is not None:
-            words = constant_words_at(
-                words, input.shape[2 - self.weight.ndim :], tuple(output_size)
-            )
+            words = words_at(words, input, output_size)
         return convolve(words, input, self.weight, self.bias)
-
-
-@lru_cache(maxsize=4096)
-def words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
-    """The text of a transposed convolution that gives ``output_size`` from ``input_size``.
-
-    Like torch, ``output_size`` may lead with batch and channels, which are not looked at.
-    """
-    chain = chain_of(words)
-    extra = len(output_size) - len(input_size)
-    sizes = output_size[extra:] if extra in (1, 2) else output_size
-    layer = chain.learned
-    given = {"output_padding": 0, "input_size": input_size, "output_size": sizes}
-    return words_of(type(layer)(**{**layer.parameters, **given}), algorithm=chain.algorithm)
-
-
-def _words_at(words: str, input_size: tuple[int, ...], output_size: tuple[int, ...]) -> str:
-    return words_at(words, input_size, output_size)
-
-
-# of sizes that are known when a graph is traced: the text is not made in the graph
-_constant: Callable[..., Callable[..., str]] = torch.compiler.assume_constant_result
-constant_words_at = _constant(_words_at)
 
 
 def plain(value: Any) -> Any:

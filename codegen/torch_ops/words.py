@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
 from inspect import signature
+from operator import index
 from typing import Any
 
 import derive
@@ -140,10 +141,12 @@ def _defaults(kind: type[Layer]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """A parameter as JSON has it: fractions as their text."""
+    """A parameter as JSON has it: fractions as their text, NumPy's integers as Python's."""
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
-    return str(value) if isinstance(value, (Fraction, float)) else value
+    if isinstance(value, (Fraction, float)):
+        return str(value)
+    return value if isinstance(value, bool) or not hasattr(value, "__index__") else index(value)
 
 
 def _tuples(value: Any) -> Any:
