@@ -8,8 +8,12 @@ gradient in the place that the function had left out.
 
 from __future__ import annotations
 
+from operator import is_
+
+import torch
 from torch import Tensor
 
+from codegen._runtime import LayoutError
 from derive import GeometryError
 
 from .kernels import kernel_of
@@ -59,8 +63,26 @@ def computed(
     words: str, size: Sizes, want: str, first: Tensor, second: Tensor, bias: Tensor | None = None
 ) -> Tensor:
     """One of the three functions by its kernel; ``first`` and ``second`` as in ARGUMENTS."""
-    if want == "y":
-        return forward(words, size, first, second, bias)
-    if want == "x":
-        return input_gradient(words, size, first, second)
-    return weight_gradient(words, size, first, second)
+    try:
+        if want == "y":
+            return forward(words, size, first, second, bias)
+        if want == "x":
+            return input_gradient(words, size, first, second)
+        return weight_gradient(words, size, first, second)
+    except (LayoutError, RuntimeError):
+        one, other = ARGUMENTS[want]
+        plain = (
+            _plain(one, first),
+            _plain(other, second),
+            None if bias is None else _plain("bias", bias),
+        )
+        if all(map(is_, plain, (first, second, bias))):
+            raise
+        return computed(words, size, want, *plain)
+
+
+def _plain(name: str, tensor: Tensor) -> Tensor:
+    """A tensor whose memory holds its numbers; LayoutError where it has no such memory."""
+    if tensor.layout != torch.strided:
+        raise LayoutError(f"{name} has layout {tensor.layout}; allowed is torch.strided")
+    return tensor.resolve_neg()

@@ -12,7 +12,6 @@ from .words import words_of  # noqa: F401  (of the example)
 LOW = (torch.float16, torch.bfloat16)
 
 
-@torch.jit.ignore  # type: ignore[untyped-decorator]  # scripts call it as it is
 def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """The layer of a text of ``words_of``, differentiable as often as one likes.
 
@@ -39,6 +38,9 @@ def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
 
         output_shape(words, x, weight, bias)  # which refuses
     return contract(words, x.shape[1:], "y", x.unsqueeze(0), weight, bias).squeeze(0)
+
+
+torch.jit.ignore(convolve)  # scripts call it as it is
 
 
 def _autocast(

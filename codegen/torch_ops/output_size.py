@@ -18,7 +18,6 @@ LARGE = 2**20  # a size of x at which every layer has outputs
 _constant: Callable[..., Any] = torch.compiler.assume_constant_result  # not made in a graph
 
 
-@torch.jit.ignore  # type: ignore[untyped-decorator]  # scripts call it as it is
 def words_at(words: str, x: Tensor, output_size: list[int]) -> str:
     """The text of the layer whose output padding makes it give ``output_size`` from x.
 
@@ -43,7 +42,11 @@ def words_at(words: str, x: Tensor, output_size: list[int]) -> str:
     beyond = []
     for m, n, (first, step) in zip(sizes, given, lines, strict=True):
         beyond.append(_known(m - first - n * step, step))
-    return constant_words(words, tuple(beyond))
+    made: str = constant_words(words, tuple(beyond))
+    return made
+
+
+torch.jit.ignore(words_at)  # scripts call it as it is
 
 
 def _known(number: int, most: int) -> int:
@@ -57,9 +60,7 @@ def _known(number: int, most: int) -> int:
 def _lines(words: str) -> tuple[tuple[int, int], ...]:
     """The least size of each axis as first + step * n: what the size formula is, at 0 and 1."""
     rules: Any = _bare(words).rules
-    return tuple(
-        (rule.output_size(0), rule.output_size(1) - rule.output_size(0)) for rule in rules
-    )
+    return tuple((rule.output_size(0), rule.output_size(1) - rule.output_size(0)) for rule in rules)
 
 
 def _bare(words: str) -> Any:

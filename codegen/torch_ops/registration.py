@@ -7,6 +7,7 @@ have a batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import torch
@@ -57,6 +58,17 @@ def fake_weight_gradient(layer: str, x: Tensor, grad_output: Tensor) -> Tensor:
     return x.new_empty(shapes.weight_shape(layer, x, grad_output))
 
 
+def _checked(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Refuse forward mode first."""
+
+    @wraps(function)
+    def call(*given: Any) -> Tensor:
+        shapes.check_forward_mode()
+        return function(*given)
+
+    return call
+
+
 def _register(
     name: str, arguments: str, want: str, real: Callable[..., Tensor], fake: Callable[..., Tensor]
 ) -> None:
@@ -64,8 +76,8 @@ def _register(
     full = f"exactconv::{name}"
     LIBRARY.define(f"{name}(str layer, {arguments}) -> Tensor", tags=(torch.Tag.pt2_compliant_tag,))
     for device in ("CPU", "CUDA"):
-        LIBRARY.impl(name, real, device)
-    library.register_fake(full, fake, lib=LIBRARY)
+        LIBRARY.impl(name, _checked(real), device)
+    library.register_fake(full, _checked(fake), lib=LIBRARY)
 
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         layer, first, second, *others = inputs

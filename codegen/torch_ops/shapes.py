@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from codegen._runtime import LayoutError
 
@@ -62,6 +63,15 @@ def _output_size(chain: Chain, input_size: Sequence[Size]) -> Shape:
     for axis, n in enumerate(sizes):
         check(n >= 1, lambda axis=axis: f"input_size[{axis}]: allowed is one with an output")
     return sizes
+
+
+def check_forward_mode() -> None:
+    """NotImplementedError in forward mode, where torch would leave tangents out without a word."""
+    if forward_ad._current_level >= 0:
+        raise NotImplementedError(
+            "the operators torch.ops.exactconv have no forward mode, nor has a graph that holds "
+            "them; allowed is codegen.torch_ops.convolve, or a module, outside torch.compile"
+        )
 
 
 def _check(name: str, tensor: Tensor, chain: Chain, end: int) -> None:
