@@ -1,6 +1,8 @@
 """One layer as a function of tensors: with or without a batch, and what autocast makes of it."""
 # torch.jit reads the annotations here as types: no __future__ makes them text
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,6 +11,7 @@ from codegen._runtime import LayoutError
 from .contraction import contract
 from .words import words_of  # noqa: F401  (of the example)
 
+left_to_python: Any = torch.jit.ignore  # scripts call it as it is
 LOW = (torch.float16, torch.bfloat16)
 
 
@@ -40,7 +43,7 @@ def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
     return contract(words, x.shape[1:], "y", x.unsqueeze(0), weight, bias).squeeze(0)
 
 
-torch.jit.ignore(convolve)  # scripts call it as it is
+left_to_python(convolve)
 
 
 def _autocast(
