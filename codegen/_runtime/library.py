@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from .arrays import Array, Raw, address, aligned
-from .c_function import CFunction, Threads, kept
+from .c_function import CFunction, Threads
 from .cache import Job, compile_library
 from .compiler import SCALARS, Sources
 from .errors import CompileError, WrongKernelError
+from .gradient_steps import Addressed, OfPacked, Unprepared
 from .weighted import Weighted
 
 # arguments of each entry point after the batch: inputs, then the output; bias may be NULL
@@ -75,10 +76,11 @@ def library_functions(name: str, path: Path, takes: Takes) -> Mapping[str, Raw]:
     """The raw functions that a library holds of kernel ``name``; see ``c_functions``."""
     library = opened(path)
     pointers = DIRECTIONS if takes.learned else WITHOUT_WEIGHT
-    functions: dict[str, Raw] = {
+    entries = {
         d: raw_function(library, f"{name}_{d}", n, takes.scratch.get(d, 0))
         for d, n in pointers.items()
     }
+    functions: dict[str, Raw] = {**entries}
     for direction in THROUGH_WEIGHT if takes.learned else ():
         steps = []
         if takes.folded and direction not in takes.unfolded:
@@ -87,16 +89,23 @@ def library_functions(name: str, path: Path, takes: Takes) -> Mapping[str, Raw]:
             steps.append((_plain_function(library, f"{name}_pack_{direction}"), numbers))
         if steps:
             functions[direction] = Weighted(functions[direction], partial(_prepared, steps))
+    if takes.learned:
+        by_weight = _by_weight(library, name, entries["weight_gradient"], takes)
+        functions["weight_gradient"] = by_weight
+    return functions
+
+
+def _by_weight(library: ctypes.CDLL, name: str, function: Addressed, takes: Takes) -> Addressed:
+    """The weight gradient, of whatever its C function takes packed and gives prepared."""
     if numbers := takes.packed.get("weight_gradient", 0):
         pack = raw_function(library, f"{name}_pack_gradient", 2)
-        by_weight = _of_packed(functions["weight_gradient"], pack, takes)
-        unpack = _plain_function(library, f"{name}_unpack_gradient")
-        functions["weight_gradient"] = _unprepared(by_weight, unpack, numbers, "unpacked")
+        function = OfPacked(function, pack, takes.packed_sample, takes.packs == "x")
+        unpack = _of_two(library, f"{name}_unpack_gradient")
+        function = Unprepared(function, unpack, numbers, "unpacked")
     if takes.folded and "weight_gradient" not in takes.unfolded:
-        unfold = _plain_function(library, f"{name}_unfold")
-        by_weight = functions["weight_gradient"]
-        functions["weight_gradient"] = _unprepared(by_weight, unfold, takes.folded, "unfolded")
-    return functions
+        unfold = _of_two(library, f"{name}_unfold")
+        function = Unprepared(function, unfold, takes.folded, "unfolded")
+    return function
 
 
 def opened(path: Path) -> ctypes.CDLL:
@@ -116,32 +125,15 @@ def _prepared(steps: Sequence[tuple[Raw, int]], weight: Array) -> Array:
     return weight
 
 
-def _unprepared(function: Raw, undo: Raw, numbers: int, purpose: str) -> Raw:
-    """The gradient of a prepared weight as the gradient of the weight."""
-
-    def call(x: Array, y: Array, weight: Array) -> None:
-        v = kept(purpose, numbers * weight.itemsize).view(weight.dtype)
-        function(x, y, v)
-        undo(v, weight)
-
-    return call
-
-
-def _of_packed(function: Raw, pack: Raw, takes: Takes) -> Raw:
-    """The function of a packed x or y as one of x and y."""
-    sample, of_x = takes.packed_sample, takes.packs == "x"
-
-    def call(x: Array, y: Array, weight: Array) -> None:
-        packed = kept("packed", len(y) * sample * y.itemsize).view(y.dtype).reshape(-1, sample)
-        pack(x if of_x else y, packed)
-        function(packed if of_x else x, y if of_x else packed, weight)
-
-    return call
+def _of_two(library: ctypes.CDLL, symbol: str) -> Callable[[int, int], None]:
+    """The C function from one address to another."""
+    function: Callable[[int, int], None] = _entry_point(library, symbol)
+    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]  # type: ignore[attr-defined]
+    return function
 
 
 def _plain_function(library: ctypes.CDLL, symbol: str) -> Raw:
-    function = _entry_point(library, symbol)
-    function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    function = _of_two(library, symbol)
     return lambda source, target: function(address(source), address(target))
 
 

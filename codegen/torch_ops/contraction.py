@@ -89,18 +89,33 @@ def gradients(
     needed: Sequence[bool],
 ) -> tuple[Tensor | None, Tensor | None]:
     """By both arguments of the function that leaves ``want`` out; ``grad`` takes that place."""
+    call: Callable[..., Tensor] = contract
+    if not grad_enabled() and _is_plain(grad, first, second):
+        call, grad = computed, grad.contiguous()  # once for both
     a, b = ARGUMENTS[want]
     by_first = by_second = None
     if needed[0]:
-        by_first = _with(words, size, a, {want: grad, b: second})
+        given = {want: grad, b: second}
+        by_first = call(words, size, a, *(given[each] for each in ARGUMENTS[a]))
     if needed[1]:
-        by_second = _with(words, size, b, {want: grad, a: first})
+        given = {want: grad, a: first}
+        by_second = call(words, size, b, *(given[each] for each in ARGUMENTS[b]))
     return by_first, by_second
 
 
-def _with(words: str, size: Sizes, want: str, given: dict[str, Tensor]) -> Tensor:
-    first, second = ARGUMENTS[want]
-    return contract(words, size, want, given[first], given[second])
+def _is_plain(grad: Tensor, *saved: Tensor | None) -> bool:
+    """Whether gradients that are not differentiated again may go to the kernels at once."""
+    for each in (grad, *saved):
+        if each is not None and type(each) not in ORDINARY:
+            return False
+    return not (
+        grad.is_meta
+        or is_compiling()
+        or modes()
+        or tracing()
+        or transforms()
+        or forward_ad._current_level >= 0
+    )
 
 
 def by_bias(grad: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ import numpy as np
 
 from . import arrays
 from .arrays import Array, LayoutError, Raw
-from .shortcut import Shortcut, shortcuts
-from .specialised import WEIGHTED, Specialised, Taken
+from .shortcut import shortcuts, sums
+from .specialised import SUMMED, WEIGHTED, Specialised, Taken
 from .weighted import Prepared, PreparedWeight
 
 
@@ -28,8 +28,8 @@ class Kernel(Specialised):
 
     load: Callable[[str], Mapping[str, Raw]]
     # by direction and type of the first argument, once a function is loaded
-    _shortcuts: dict[str, dict[type, Shortcut]] = field(
-        default_factory=lambda: {direction: {} for direction in WEIGHTED},
+    _shortcuts: dict[str, dict[type, Any]] = field(
+        default_factory=lambda: {direction: {} for direction in (*WEIGHTED, *SUMMED)},
         init=False,
         repr=False,
         compare=False,
@@ -56,10 +56,16 @@ class Kernel(Specialised):
 
     def weight_gradient(self, x: Any, grad_output: Any, out: Any = None) -> Any:
         """x and grad_output of one batch -> weight_shape, summed over the batch."""
+        shortcut = self._shortcuts["weight_gradient"].get(type(x))
+        if shortcut and (result := shortcut((x, grad_output), out)) is not None:
+            return result
         return self._run(self._of_weight_gradient(arrays.as_array, x, grad_output), x, out)
 
     def bias_gradient(self, grad_output: Any, out: Any = None) -> Any:
         """grad_output (batch, *output_shape) -> (out channels,): the sum over all else."""
+        shortcut = self._shortcuts["bias_gradient"].get(type(grad_output))
+        if shortcut and (result := shortcut((grad_output,), out)) is not None:
+            return result
         return self._run(self._of_bias_gradient(arrays.as_array, grad_output), grad_output, out)
 
     def prepare(self, weight: Any, direction: str = "forward") -> PreparedWeight:
@@ -90,8 +96,7 @@ class Kernel(Specialised):
                 raise LayoutError(f"weight was not prepared for {direction} of {self.name}")
             raw = prepared.direct
         raw(*ready, written[None] if taken.single else written)
-        if direction in WEIGHTED:
-            self._learn(direction, type(first), self.load(dtype.name)[direction], dtype)
+        self._learn(direction, type(first), self.load(dtype.name)[direction], dtype)
         return arrays.like(first, written) if out is None else out
 
     def _learn(self, direction: str, kind: type, raw: Raw, dtype: np.dtype[Any]) -> None:
@@ -99,12 +104,17 @@ class Kernel(Specialised):
         known = self._shortcuts[direction].get(kind)
         if known is not None and known.raw is raw:
             return
-        ends, bias = (self.input_shape, self.output_shape), self.bias_shape
-        if direction == "input_gradient":
-            ends, bias = ends[::-1], None
-        self._shortcuts[direction] = shortcuts(
-            raw, dtype, first=ends[0], weight=self.weight_shape, bias=bias, result=ends[1]
-        )
+        x, y, weight = self.input_shape, self.output_shape, self.weight_shape
+        made: dict[type, Any]
+        if direction == "forward":
+            made = shortcuts(raw, dtype, first=x, weight=weight, bias=self.bias_shape, result=y)
+        elif direction == "input_gradient":
+            made = shortcuts(raw, dtype, first=y, weight=weight, bias=None, result=x)
+        elif direction == "weight_gradient":
+            made = sums(raw, dtype, samples=(x, y), result=self._learned(direction))
+        else:
+            made = sums(raw, dtype, samples=(y,), result=y[:1])
+        self._shortcuts[direction] = made
 
 
 def _array(given: Array | Prepared) -> Array:

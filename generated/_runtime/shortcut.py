@@ -6,58 +6,18 @@ Everything else, and every refusal, is for the long way, which looks at each arg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from ctypes import addressof, c_byte
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
-from numpy import empty, ndarray
 
-from .arrays import Raw, Shape, torch_of
+from .arrays import Raw, Shape
 from .c_function import CFunction
+from .gradient_steps import Addressed
+from .places import Kind, batch_of, kinds
 from .weighted import PreparedWeight, Weighted
-
-from_buffer: Callable[[Any], c_byte] = c_byte.from_buffer
-Place = Callable[[Any, Shape, Any], int]
-Room = Callable[[Any, Shape], tuple[Any, int]]
-
-
-def array_place(value: Any, shape: Shape, dtype: Any) -> int:
-    """Where an array begins; 0 unless it has the shape and dtype, contiguous and writeable."""
-    if value.dtype is dtype and value.shape == shape and value.flags.carray:
-        return addressof(from_buffer(value))
-    return 0
-
-
-def tensor_place(value: Any, shape: Shape, dtype: Any) -> int:
-    """The same of a tensor on the CPU; those of other layouts have no such memory."""
-    try:
-        if (
-            value.dtype is dtype
-            and value.shape == shape
-            and value.is_cpu
-            and value.is_contiguous()
-            and not value.is_neg()
-        ):
-            begin: int = value.data_ptr()
-            return 0 if begin % dtype.itemsize else begin
-    except RuntimeError:
-        pass
-    return 0
-
-
-def array_room(first: Any, shape: Shape) -> tuple[Any, int]:
-    """A new array like the first argument, and where it begins."""
-    made = empty(shape, first.dtype)
-    return made, addressof(from_buffer(made))
-
-
-def tensor_room(first: Any, shape: Shape) -> tuple[Any, int]:
-    """The same of a tensor."""
-    made = first.new_empty(shape)
-    return made, made.data_ptr()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +26,7 @@ class Shortcut:
 
     raw: Raw
     function: CFunction
-    dtype: Any  # NumPy's or torch's
-    kinds: tuple[type, ...]
-    place: Place
-    room: Room
+    kind: Kind
     first: Shape  # of one sample, as the result
     weight: Shape | None
     bias: Shape | None
@@ -79,41 +36,35 @@ class Shortcut:
 
     def __call__(self, first: Any, weight: Any, bias: Any, out: Any) -> Any:
         """The result; None where the long way is to be taken."""
-        try:
-            shape = first.shape
-        except RuntimeError:  # a nested tensor has none
+        batch, kind = batch_of(first), self.kind
+        if not batch:
             return None
-        if not shape or not shape[0]:
-            return None
-        batch = shape[0]
         places = self._inputs(batch, first, weight, bias)
         if 0 in places:
             return None
         shape = (batch, *self.result)
         if out is None:
-            written, begin = self.room(first, shape)
-        elif type(out) in self.kinds and not getattr(out, "requires_grad", False):
-            written, begin = out, self.place(out, shape, self.dtype)
+            out, begin = kind.room(first, shape)
+        else:
+            begin = kind.writes(out, shape)
             if not begin or self._overlaps(batch, weight, places, begin):
                 return None
-        else:
-            return None
-        self.function.at(batch, self.dtype.itemsize, *places, *self.missing, begin)
-        return written
+        self.function.at(batch, kind.dtype.itemsize, *places, *self.missing, begin)
+        return out
 
     def _inputs(self, batch: int, first: Any, weight: Any, bias: Any) -> list[int]:
         """Where they begin; a 0 among them where one does not fit."""
-        place, dtype = self.place, self.dtype
+        place, types, dtype = self.kind.place, self.kind.types, self.kind.dtype
         places = [place(first, (batch, *self.first), dtype)]
         if type(weight) is PreparedWeight:
             places.append(weight.address if weight.raw is self.raw else 0)
         elif self.weight is not None:
-            fits = type(weight) in self.kinds and self.raw is self.function  # or is to be prepared
+            fits = type(weight) in types and self.raw is self.function  # or is to be prepared
             places.append(place(weight, self.weight, dtype) if fits else 0)
         elif weight is not None:
             places.append(0)
         if self.bias is not None:
-            places.append(place(bias, self.bias, dtype) if type(bias) in self.kinds else 0)
+            places.append(place(bias, self.bias, dtype) if type(bias) in types else 0)
         elif bias is not None:
             places.append(0)
         return places
@@ -123,11 +74,48 @@ class Shortcut:
         first, weights, bias, result = self.sizes
         if type(weight) is PreparedWeight:
             weights = weight.array.nbytes
-        end = written + batch * result
-        for begin, size in zip(places, (batch * first, weights, bias), strict=False):
-            if begin < end and written < begin + size:
-                return True
-        return False
+        return overlap(places, (batch * first, weights, bias), written, batch * result)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A gradient summed over the batch: of x and a gradient, or of a gradient alone."""
+
+    raw: Addressed
+    kind: Kind
+    samples: tuple[Shape, ...]  # of each argument
+    result: Shape
+
+    def __call__(self, given: Sequence[Any], out: Any) -> Any:
+        """The result; None where the long way is to be taken."""
+        batch, kind = batch_of(given[0]), self.kind
+        if not batch:
+            return None
+        place, types, dtype = kind.place, kind.types, kind.dtype
+        places = [
+            place(each, (batch, *sample), dtype) if type(each) in types else 0
+            for each, sample in zip(given, self.samples, strict=True)
+        ]
+        if 0 in places:
+            return None
+        if out is None:
+            out, begin = kind.room(given[0], self.result)
+        else:
+            begin = kind.writes(out, self.result)
+            sizes = [batch * prod(sample) * dtype.itemsize for sample in self.samples]
+            if not begin or overlap(places, sizes, begin, prod(self.result) * dtype.itemsize):
+                return None
+        self.raw.at(batch, dtype.itemsize, *places, begin)
+        return out
+
+
+def overlap(places: Sequence[int], sizes: Sequence[int], written: int, size: int) -> bool:
+    """Whether bytes written are among those of an input."""
+    end = written + size
+    for begin, length in zip(places, sizes, strict=False):
+        if begin < end and written < begin + length:
+            return True
+    return False
 
 
 def shortcuts(
@@ -147,13 +135,17 @@ def shortcuts(
     a, b, c, d = (dtype.itemsize * prod(shape or ()) for shape in shapes)
     given = 2 + sum(shape is not None for shape in (weight, bias))
     missing = (0,) * (function.pointers - given)
+    return {
+        its: Shortcut(raw, function, kind, *shapes, (a, b, c, d), missing)
+        for kind in kinds(dtype)
+        for its in kind.types
+    }
 
-    def of(its: Any, kinds: tuple[type, ...], place: Place, room: Room) -> dict[type, Shortcut]:
-        made = Shortcut(raw, function, its, kinds, place, room, *shapes, (a, b, c, d), missing)
-        return dict.fromkeys(kinds, made)
 
-    found = of(dtype, (ndarray,), array_place, array_room)
-    if (torch := torch_of()) is not None:
-        kinds = torch.Tensor, torch.nn.Parameter
-        found |= of(getattr(torch, dtype.name), kinds, tensor_place, tensor_room)
-    return found
+def sums(
+    raw: Raw, dtype: np.dtype[Any], samples: tuple[Shape, ...], result: Shape
+) -> dict[type, Sum]:
+    """The same of a gradient that is summed over the batch."""
+    if not isinstance(raw, Addressed):
+        return {}
+    return {its: Sum(raw, kind, samples, result) for kind in kinds(dtype) for its in kind.types}

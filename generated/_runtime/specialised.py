@@ -12,6 +12,7 @@ from .arrays import Array, LayoutError, Shape, V
 from .weighted import Prepared
 
 WEIGHTED = ("forward", "input_gradient")  # the functions of a weight
+SUMMED = ("weight_gradient", "bias_gradient")  # those summed over the batch
 Read = Callable[[str, Any], V]  # the view of an argument, by its name
 
 

@@ -14,7 +14,7 @@ from numpy.random import Generator
 
 import derive
 from codegen import Kernel
-from codegen._runtime import library
+from codegen._runtime import gradient_steps, library
 from codegen._runtime.machine import X86, Machine, candidates
 from codegen.cpu.column_cost import Shape, best_shape
 from codegen.cpu.column_lanes import column_cycles, columns_of, flattened
@@ -126,7 +126,9 @@ def test_arrays_at_guard_pages(
     monkeypatch.setattr(
         library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
-    monkeypatch.setattr(library, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8)))
+    monkeypatch.setattr(
+        gradient_steps, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8))
+    )
     dtype = DTYPES[len(machine.name) % 2 + 1]
     rng = generator(84, len(machine.name), before)
     ops: list[Operator] = [wide_layer(rng) for _ in range(14)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import derive
-from codegen._runtime import library
+from codegen._runtime import gradient_steps, library
 from codegen._runtime.machine import Machine, candidates
 from codegen.cpu.lanes import suits
 from codegen.cpu.tiles import tiles
@@ -104,7 +104,9 @@ def test_arrays_at_guard_pages(
     monkeypatch.setattr(
         library, "aligned", lambda numbers, dtype: place(unwritten((numbers,), dtype.name))
     )
-    monkeypatch.setattr(library, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8)))
+    monkeypatch.setattr(
+        gradient_steps, "kept", lambda purpose, size: place(np.full(size, 0xFF, np.uint8))
+    )
     for dtype in DTYPES:
         rng = generator(63, len(machine.name), len(dtype))
         layers = [random_layer(rng) for _ in range(GUARDED)]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import derive
 from codegen import Kernel, LayoutError
+from codegen._runtime.library import DIRECTIONS, WITHOUT_WEIGHT
 from codegen._runtime.weighted import Weighted
 from codegen.builder import build_sized
 from derive import Operator
@@ -29,14 +30,35 @@ OPERATORS: dict[str, Operator] = {
     "lanes": derive.Conv2d(2, 16, 3, padding=1, input_size=(4, 5)),
     "no bias": derive.ConvTranspose1d(2, 3, 4, 2, 1, bias=False, input_size=5),
     "no weight": derive.Interpolate(2, (3, 4), scale_factor=2),
+    "folded": derive.Conv2d(2, 3, 3, input_size=6) @ derive.Interpolate(2, (3, 3), scale_factor=2),
+}
+CASES = [
+    (name, direction)
+    for name, op in OPERATORS.items()
+    for direction in (DIRECTIONS if op.learned else WITHOUT_WEIGHT)
+    if name != "folded" or direction == "weight_gradient"
+]
+ARGUMENTS = {
+    "forward": ("x", "weight", "bias"),
+    "input_gradient": ("y", "weight"),
+    "weight_gradient": ("x", "y"),
+    "bias_gradient": ("y",),
 }
 
 
 def arguments(op: Operator, direction: str, kind: str, batch: int = 2) -> Arguments:
     rng = generator(77)
-    first = op.input_shape if direction == "forward" else op.output_shape
-    shapes = [(batch, *first), op.weight_shape, op.bias_shape if direction == "forward" else None]
-    made = [rng.integers(-9, 9, shape).astype("float32") for shape in shapes if shape is not None]
+    shapes: dict[str, Any] = {
+        "x": (batch, *op.input_shape),
+        "y": (batch, *op.output_shape),
+        "weight": op.weight_shape,
+        "bias": op.bias_shape,
+    }
+    made = [
+        rng.integers(-9, 9, shapes[each]).astype("float32")
+        for each in ARGUMENTS[direction]
+        if shapes[each] is not None
+    ]
     return [torch.from_numpy(each) for each in made] if kind == "torch" else made
 
 
@@ -64,8 +86,7 @@ def cold(kernel: Kernel) -> Kernel:
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-@pytest.mark.parametrize("direction", ["forward", "input_gradient"])
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize(("name", "direction"), CASES)
 def test_the_short_way_is_taken(
     name: str, direction: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -73,11 +94,10 @@ def test_the_short_way_is_taken(
     kernel = warm(op, direction)
     given = arguments(op, direction, kind, batch=3)
     expected = outcome(cold(kernel), direction, given)
-    weight = given[1] if op.learned else None
-    if op.learned:
+    weight = given[1] if "weight" in ARGUMENTS[direction] and op.learned else None
+    if weight is not None:
         given[1] = kernel.prepare(weight, direction)
-    shape = op.output_shape if direction == "forward" else op.input_shape
-    room = np.full((3, *shape), 77, np.float32)
+    room = np.full(np.shape(expected[1]), 77, np.float32)
     out = torch.from_numpy(room) if kind == "torch" else room
 
     def never(*arguments: Any, **words: Any) -> None:
@@ -86,7 +106,7 @@ def test_the_short_way_is_taken(
     monkeypatch.setattr(Kernel, "_run", never)
     assert outcome(kernel, direction, given) == expected
     assert outcome(kernel, direction, given, out) == expected
-    if op.learned and not isinstance(kernel.load("float32")[direction], Weighted):
+    if weight is not None and not isinstance(kernel.load("float32")[direction], Weighted):
         given[1] = weight
         assert outcome(kernel, direction, given) == expected
 
@@ -154,8 +174,7 @@ TENSORS: dict[str, Callable[[torch.Tensor], Any]] = {
 
 
 @pytest.mark.parametrize("at", range(3))
-@pytest.mark.parametrize("direction", ["forward", "input_gradient"])
-@pytest.mark.parametrize("name", OPERATORS)
+@pytest.mark.parametrize(("name", "direction"), CASES)
 def test_what_does_not_fit(name: str, direction: str, at: int) -> None:
     """Each argument in turn in every form, and one too many."""
     op = OPERATORS[name]
@@ -165,26 +184,27 @@ def test_what_does_not_fit(name: str, direction: str, at: int) -> None:
             given = arguments(op, direction, kind)
             if at < len(given):
                 given[at] = change(given[at])
-            elif at == 1 or (at == 2 and direction == "forward"):
+            elif at < len(ARGUMENTS[direction]):
                 given = [*given, *[None] * (at - len(given)), change(given[0])]
             before = outcome(cold(kernel), direction, given)
             assert outcome(kernel, direction, given) == before, form
 
 
 @pytest.mark.parametrize("kind", ["numpy", "torch"])
-@pytest.mark.parametrize("name", OPERATORS)
-def test_where_results_go(name: str, kind: str) -> None:
+@pytest.mark.parametrize(("name", "direction"), [(n, d) for n, d in CASES if d != "input_gradient"])
+def test_where_results_go(name: str, direction: str, kind: str) -> None:
     op = OPERATORS[name]
-    kernel = warm(op, "forward")
+    kernel = warm(op, direction)
+    shape = np.shape(outcome(kernel, direction, arguments(op, direction, "numpy"))[1])
     forms: dict[str, Callable[[Any], Any]] = {**(ARRAYS if kind == "numpy" else TENSORS)}
     for form, change in forms.items():
-        given = arguments(op, "forward", kind)
-        room = np.zeros((2, *op.output_shape), np.float32)
+        given = arguments(op, direction, kind)
+        room = np.zeros(shape, np.float32)
         outs = [change(torch.from_numpy(room) if kind == "torch" else room) for _ in range(2)]
         if any(each is None for each in outs):
             continue
-        before = outcome(cold(kernel), "forward", given, outs[0])
-        assert outcome(kernel, "forward", given, outs[1]) == before, form
+        before = outcome(cold(kernel), direction, given, outs[0])
+        assert outcome(kernel, direction, given, outs[1]) == before, form
 
 
 def test_weights_as_they_are_and_prepared_ones_are_tested() -> None:
@@ -209,6 +229,17 @@ def test_a_result_that_overlaps_is_refused() -> None:
             given = [turned(each) for each in (inside, taps, bias)]
             words = outcome(kernel, "forward", given, turned(out))
             assert (words == "out shares memory with an input") == shares, begin
+
+
+def test_a_gradient_that_overlaps_is_refused() -> None:
+    kernel = warm(OPERATORS["portable"], "weight_gradient")
+    room = np.zeros(400, np.float32)
+    x, grad = room[:80].reshape(2, 2, 4, 5), room[100:220].reshape(2, 3, 4, 5)
+    for begin in (26, 46, 79, 80, 219, 220, 300):
+        out = room[begin : begin + 54].reshape(3, 2, 3, 3)
+        shares = np.may_share_memory(out, x) or np.may_share_memory(out, grad)
+        words = outcome(kernel, "weight_gradient", [x, grad], out)
+        assert (words == "out shares memory with an input") == shares, begin
 
 
 def test_prepared_for_something_else_is_refused() -> None:
