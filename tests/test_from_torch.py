@@ -9,6 +9,7 @@ import pytest
 
 import derive
 from tests.cases import generator, integers
+from tests.torch_ops.families import placed
 
 torch = pytest.importorskip("torch")
 nn = torch.nn
@@ -48,39 +49,40 @@ def same(module: Any, size: int | tuple[int, ...]) -> derive.LinearMap:
         (nn.ConvTranspose3d(1, 1, 2, dilation=2), 2, "ConvTranspose3d(1, 1, 2, dilation=2"),
     ],
 )
-def test_modules_become_operators(module: Any, size: Any, expected: str) -> None:
+def test_modules_become_operators(module: Any, size: Any, expected: str, family: Any) -> None:
+    module = placed(module, family)
     op = same(module, size)
     assert type(op).__name__ == type(module).__name__
     assert expected in repr(op)
     assert op.weight_shape == tuple(module.weight.shape)
 
 
-def test_a_sequential_is_a_composition_with_sizes_threaded_through() -> None:
+def test_a_sequential_is_a_composition_with_sizes_threaded_through(family: Any) -> None:
     module = nn.Sequential(
         nn.Conv2d(3, 2, 3, stride=2, bias=False),
         nn.Sequential(nn.Conv2d(2, 2, 2, padding=1, padding_mode="replicate", groups=2)),
         nn.ConvTranspose2d(2, 1, 3, stride=2),
     )
-    op = same(module, (7, 8))
+    op = same(placed(module, family), (7, 8))
     assert isinstance(op, derive.Composite)
     assert [part.input_size for part in op.parts] == [(4, 4), (3, 3), (7, 8)]
-    assert isinstance(derive.from_torch(nn.Sequential(nn.Conv1d(1, 1, 1)), 2), derive.Conv1d)
+    assert isinstance(derive.from_torch(nn.Sequential(family.Conv1d(1, 1, 1)), 2), derive.Conv1d)
 
 
-def test_subclasses_that_compute_the_same_are_taken() -> None:
-    class Named(nn.Conv1d):
+def test_subclasses_that_compute_the_same_are_taken(family: Any) -> None:
+    class Named(family.Conv1d):  # type: ignore[misc, name-defined]
         """With another constructor."""
 
         def __init__(self, channels: int) -> None:
             super().__init__(channels, channels, 3)
 
     assert repr(same(Named(2), 5)) == "Conv1d(2, 2, 3, input_size=5)"
-    normed = nn.utils.parametrizations.weight_norm(nn.Conv1d(1, 1, 3))
+    normed = nn.utils.parametrizations.weight_norm(family.Conv1d(1, 1, 3))
     assert repr(derive.from_torch(normed, 5)) == "Conv1d(1, 1, 3, input_size=5)"
 
 
-def test_a_size_may_stay_free() -> None:
-    op = derive.from_torch(nn.Conv1d(1, 1, 3), None)
+def test_a_size_may_stay_free(family: Any) -> None:
+    op = derive.from_torch(family.Conv1d(1, 1, 3), None)
     assert (op.input_size, repr(op)) == (None, "Conv1d(1, 1, 3)")
 
 
@@ -133,11 +135,11 @@ def test_other_modules_are_refused_by_name(module: Any, name: str) -> None:
         derive.from_torch(module, 8)
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_what_does_not_fit_is_refused(family: Any) -> None:
     with pytest.raises(derive.GeometryError, match=r"allowed is .*\(2, 3\)"):
-        derive.from_torch(nn.Sequential(nn.Conv1d(1, 2, 1), nn.Conv1d(1, 2, 1)), 3)
+        derive.from_torch(nn.Sequential(family.Conv1d(1, 2, 1), family.Conv1d(1, 2, 1)), 3)
     with pytest.raises(derive.GeometryError, match=r"input_size\[0\] = 2"):
-        derive.from_torch(nn.Sequential(nn.Conv1d(1, 1, 3), nn.Conv1d(1, 1, 3)), 4)
+        derive.from_torch(nn.Sequential(family.Conv1d(1, 1, 3), family.Conv1d(1, 1, 3)), 4)
 
 
 def test_torch_is_not_imported() -> None:
@@ -164,9 +166,9 @@ def test_every_public_name_is_there() -> None:
 
 @pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [4, (4, 5)])
-def test_upsample_takes_the_channels_of_its_neighbour(mode: str, size: Any) -> None:
+def test_upsample_takes_the_channels_of_its_neighbour(mode: str, size: Any, family: Any) -> None:
     up = nn.Upsample(scale_factor=2, mode=mode)
-    conv = nn.Conv2d(3, 2, 3, padding=1).double()
+    conv = family.Conv2d(3, 2, 3, padding=1).double()
     op = derive.from_torch(nn.Sequential(up, conv), size)
     assert isinstance(op, derive.Operator)
     rng = generator(72)

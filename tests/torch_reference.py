@@ -21,6 +21,7 @@ from derive.layers.transposed import TransposedConvolution
 from tests.definition import NOTHING, padded, spread
 
 torch = pytest.importorskip("torch")
+FAMILY = torch.nn  # whose layers are called; the fixture ``family`` puts ours here
 torch.set_num_threads(1)  # tiny tensors, and tests that already share the cores
 
 Array = NDArray[Any]
@@ -89,6 +90,11 @@ def _padded(layer: Pad, x: Tensor) -> Tensor:
     return x
 
 
+def share(items: Sequence[Any], every: int) -> Sequence[Any]:
+    """All of them with torch's layers; one in so many with ours, whose kernels are made anew."""
+    return items if FAMILY is torch.nn else items[::every]
+
+
 def in_torchs_words(layer: Layer) -> bool:
     """Whether torch has every parameter of the layer."""
     padding = layer.parameters["padding"]
@@ -97,13 +103,13 @@ def in_torchs_words(layer: Layer) -> bool:
 
 
 def module(layer: Layer, **changes: Any) -> Any:
-    """torch's module of the same name and parameters; its weights are never looked at."""
+    """torch's module, or ours, of the same name and parameters; its weights are not looked at."""
     beyond = ("input_size", "output_size", "input_dilation")
     parameters = {k: v for k, v in layer.parameters.items() if k not in beyond}
     parameters |= {"bias": False, "dtype": torch.float64, "device": "meta"} | changes
     for name, value in parameters.items():
         parameters[name] = tuple(value) if isinstance(value, list) else value
-    return getattr(torch.nn, type(layer).__name__)(**parameters)
+    return getattr(FAMILY, type(layer).__name__)(**parameters)
 
 
 def _call(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:

@@ -43,7 +43,19 @@ def convolve(words: str, x: Tensor, weight: Tensor, bias: Tensor | None = None) 
     return contract(words, x.shape[1:], "y", x.unsqueeze(0), weight, bias).squeeze(0)
 
 
+def with_bias(y: Tensor, bias: Tensor, axes: int) -> Tensor:
+    """A bias on what a layer without one gives: functional_call, or a late register_parameter."""
+    channels = y.shape[-1 - axes]
+    if (tuple(bias.shape), bias.dtype) != ((channels,), y.dtype):
+        raise LayoutError(
+            f"bias has shape {tuple(bias.shape)} and {bias.dtype}; allowed is ({channels},) and "
+            f"{y.dtype}"
+        )
+    return y + bias.reshape(-1, *(1,) * axes)
+
+
 left_to_python(convolve)
+left_to_python(with_bias)
 
 
 def _autocast(

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 
 from derive.layers import Layer
 
-from .functions import convolve
+from .functions import convolve, with_bias
 from .output_size import words_at
 from .words import words_of
 
 Each = int | tuple[int, ...]
 torch.fx.wrap("convolve")  # torch.fx's symbolic traces hold them as one call
+torch.fx.wrap("with_bias")
 torch.fx.wrap("words_at")
 
 
@@ -26,6 +27,7 @@ class Worded(nn.Module):
     of_words: ClassVar[tuple[str, ...]]  # the attributes, in the layer's words
     algorithm: str
     words: str
+    biased: bool  # whether the words have a bias
     weight: Tensor
     bias: Tensor | None
 
@@ -33,6 +35,7 @@ class Worded(nn.Module):
         super().__setattr__(name, value)
         if "words" in self.__dict__ and name in ("algorithm", "bias", *self.of_words):
             self.__dict__["words"] = self._words()
+            self.__dict__["biased"] = self.bias is not None
 
     def _begin(self, given: dict[str, Any], algorithm: str, device: Any, dtype: Any) -> None:
         """torch's constructor, after the layer has had a look; GeometryError in its words."""
@@ -40,6 +43,7 @@ class Worded(nn.Module):
         super().__init__(**given, device=device, dtype=dtype)
         self.algorithm = algorithm
         self.words = self._words()
+        self.biased = self.bias is not None
 
     def _words(self) -> str:
         return words_of(*self._layers(), algorithm=self.algorithm)
@@ -101,7 +105,9 @@ class Convolving(Worded):
     computes_as_torch = True  # derive.from_torch takes it for torch's
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        return convolve(self.words, input, weight, bias)
+        if bias is None or self.biased:
+            return convolve(self.words, input, weight, bias)
+        return with_bias(convolve(self.words, input, weight, None), bias, weight.dim() - 2)
 
 
 class Transposing(Worded):
@@ -157,7 +163,10 @@ class Transposing(Worded):
         words = self.words
         if output_size is not None:
             words = words_at(words, input, output_size)
-        return convolve(words, input, self.weight, self.bias)
+        weight, bias = self.weight, self.bias
+        if bias is None or self.biased:
+            return convolve(words, input, weight, bias)
+        return with_bias(convolve(words, input, weight, None), bias, weight.dim() - 2)
 
 
 def plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -180,7 +181,22 @@ def plain_layer(seed: int) -> Layer:
 @pytest.mark.parametrize("seed", range(60))
 def test_torch_is_not_accused(seed: int) -> None:
     layer = plain_layer(seed)
-    function = torch_function(layer)
+    not_accused(torch_function(layer), layer)
+
+
+@pytest.mark.parametrize("seed", range(0, 60, 6))
+def test_our_function_for_torch_is_not_accused(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = pytest.importorskip("codegen.torch_ops")
+    from tests.torch_ops.families import in_place
+
+    layer = plain_layer(seed)
+    for family in in_place("codegen.torch_ops", monkeypatch):
+        assert family is ours
+        not_accused(partial(ours.convolve, ours.words_of(layer)), layer)
+
+
+def not_accused(function: Callable[..., Any], layer: Layer) -> None:
+    """A function of torch tensors, and its gradients, are the layer."""
     found = certificate(function, layer)
     assert found.arrays == "torch"
     assert found.exact

@@ -21,6 +21,7 @@ LAST = derive.Conv2d(4, 3, 3, stride=2, padding=1, bias=False, input_size=(10, 1
 
 
 @pytest.mark.parametrize("target", ["numpy", pytest.param("c", marks=needs_compiler)])
+@pytest.mark.usefixtures("family")
 def test_equals_the_parts_and_their_gradients(target: str) -> None:
     rng = generator(81)
     second = derive.Conv2d(4, 3, 3, stride=2, padding=1, bias=False, input_size=(5, 6))

@@ -13,9 +13,10 @@ SMALL = 150  # entries of a matrix that SymPy is asked for, too
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.usefixtures("family")
 def test_every_small_layer_of_one_axis(chunk: int) -> None:
     """The identity as a batch gives torch's whole matrix; powers of ten tell its taps apart."""
-    for layer in cases.exhaustive_1d(chunk, len(CHUNKS)):
+    for layer in torch_reference.share(list(cases.exhaustive_1d(chunk, len(CHUNKS))), 97):
         (n,) = layer.input_shape[1:]
         weight = 10 ** np.arange(layer.weight_shape[2]).reshape(layer.weight_shape)
         identity = np.eye(n, dtype=np.int64)[:, None]
@@ -31,8 +32,9 @@ def test_every_small_layer_of_one_axis(chunk: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", CHUNKS)
+@pytest.mark.usefixtures("family")
 def test_random_layers(chunk: int) -> None:
-    for case in PER_CHUNK:
+    for case in torch_reference.share(PER_CHUNK, 33):
         rng = generator(110, chunk, case)
         layer = random_layer(rng)
         x = cases.batch(rng, layer.input_shape)
@@ -73,10 +75,12 @@ def same(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize("chunk", range(5))
+@pytest.mark.usefixtures("family")
 def test_weight_gradient_entry_by_entry(chunk: int) -> None:
     """Its entry is sum(grad * output) for the unit weight of that entry."""
     done = 0
-    for case in range(60):
+    cases_here = torch_reference.share(range(60), 12)
+    for case in cases_here:
         rng = generator(111, chunk, case)
         layer = random_layer(rng)
         if np.prod(layer.weight_shape) > 30:
@@ -91,7 +95,7 @@ def test_weight_gradient_entry_by_entry(chunk: int) -> None:
             unit[index] = 1
             bias = np.zeros(layer.bias_shape, dtype=np.int64) if layer.bias_shape else None
             assert (grad * layer.apply(x, unit, bias)).sum() == by_weight[index], layer
-    assert done > 15
+    assert 4 * done > len(cases_here)
 
 
 def test_half_of_the_random_layers_are_torchs_own() -> None:

@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -436,6 +437,18 @@ def test_torch_refuses_it_too(refusal: Refusal) -> None:
         warnings.simplefilter("ignore")
         with pytest.raises((RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)):
             refusal.torch(torch)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [each for each in REFUSALS if each.torch and each.label.startswith("Conv")],
+    ids=lambda refusal: refusal.label,
+)
+def test_our_module_refuses_it_by_name_too(refusal: Refusal) -> None:
+    torch, ours = pytest.importorskip("torch"), pytest.importorskip("codegen.torch_ops")
+    assert refusal.torch is not None
+    with pytest.raises(GeometryError, match=rf"(^|\W){re.escape(refusal.name)}.*allowed"):
+        refusal.torch(SimpleNamespace(nn=ours, zeros=torch.zeros))
 
 
 def test_the_table_is_long_and_without_repetition() -> None:

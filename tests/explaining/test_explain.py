@@ -328,10 +328,10 @@ def test_keras_and_onnx_of_transposed_layers() -> None:
 
 
 @pytest.mark.parametrize("op", [op for op in TABLE if isinstance(op, ConvTranspose1d)], ids=repr)
-def test_torch_takes_these_output_sizes(op: Any) -> None:
+def test_torch_takes_these_output_sizes(op: Any, family: Any) -> None:
     words = sentences(op, "Elsewhere")
     given = {k: v for k, v in op.parameters.items() if k not in ("input_size", "output_size")}
-    layer = torch.nn.ConvTranspose1d(**given)
+    layer = family.ConvTranspose1d(**given)
     x = torch.zeros(1, op.input_shape[0], *op.input_size)
     accepted = []
     for m in range(1, 40):
@@ -348,7 +348,7 @@ def test_torch_takes_these_output_sizes(op: Any) -> None:
     more = numbers(r"output_padding alone reaches (\d+)", words)
     if more:
         widest = {**given, "output_padding": max(op.rules[0].stride, op.rules[0].dilation) - 1}
-        assert torch.nn.ConvTranspose1d(**widest)(x).shape[-1] == more[0] > accepted[-1]
+        assert family.ConvTranspose1d(**widest)(x).shape[-1] == more[0] > accepted[-1]
 
 
 def test_words_about_convolutions_torch_has_not() -> None:

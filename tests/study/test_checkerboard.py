@@ -223,11 +223,13 @@ def transposed(rng: np.random.Generator, axes: int) -> Any:
     return cases.TRANSPOSED[axes](2, 4, bias=False, input_size=size, **words)
 
 
+@pytest.mark.usefixtures("family")
 @pytest.mark.parametrize("axes", [1, 2, 3])
 def test_projection_and_basis(axes: int) -> None:
     """Quiet, nearest, nothing quiet left out; then torch, to whom a constant stays constant."""
     uneven = 0
-    for case in range({1: 60, 2: 30, 3: 8}[axes]):
+    looked_at = torch_reference.share(range({1: 60, 2: 30, 3: 8}[axes]), 6)
+    for case in looked_at:
         rng = cases.generator(624, axes, case)
         op = transposed(rng, axes)
         found = checkerboard(op)
@@ -246,7 +248,7 @@ def test_projection_and_basis(axes: int) -> None:
         for kernel in found.basis[-1:]:
             assert all_constant(op, found, np.broadcast_to(kernel, op.weight_shape)), op
         uneven += not all_constant(op, found, weight)
-    assert uneven > 5
+    assert uneven > min(5, len(looked_at) // 2)
 
 
 def differences(found: derive.Checkerboard) -> Array:

@@ -67,6 +67,7 @@ def rows(op: Any, weight: Any) -> list[dict[int, Fraction]]:
 
 
 @pytest.mark.parametrize("scale", [(2,), (4,), (2, 4), (2, 2, 2)])
+@pytest.mark.usefixtures("family")
 def test_torch_agrees_bit_for_bit_on_dyadic_scales(scale: tuple[int, ...]) -> None:
     rng = cases.generator(640)
     for groups in (1, 3):
@@ -120,6 +121,7 @@ def test_bilinear_weight_refuses(words: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 3, (2, 3), (3, 1, 2)])
+@pytest.mark.usefixtures("family")
 def test_every_phase_of_icnr_is_the_same_kernel(scale: Any) -> None:
     """So it is nearest resizing of what the kernel makes with stride 1."""
     rng = cases.generator(641)

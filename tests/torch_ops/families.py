@@ -9,11 +9,14 @@ import pytest
 
 from codegen.builder import build_sized
 from derive import Operator
+from tests import torch_reference
 from tests.torch_ops.pairs import integral
 
 torch = pytest.importorskip("torch")
 ours = pytest.importorskip("codegen.torch_ops")
 kernels = pytest.importorskip("codegen.torch_ops.kernels")
+
+nn, OURS = torch.nn, pytest.importorskip("codegen.torch_ops.modules").OURS
 
 Family = Any  # a module with the layers: torch.nn, or codegen.torch_ops
 Statement = Callable[[Family], Any]
@@ -31,6 +34,25 @@ def by_numpy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(kernels, "build", numpy_kernel)
     yield
     kernels.kernel_of.cache_clear()
+
+
+def in_place(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Family]:
+    """The family of a name, also where tests.torch_reference calls a layer."""
+    if name == nn.__name__:
+        yield nn
+        return
+    monkeypatch.setattr(torch_reference, "FAMILY", ours)
+    for _ in by_numpy(monkeypatch):
+        yield ours
+
+
+def placed(module: Any, family: Family) -> Any:
+    """A model with its convolutions of that family."""
+    if family is nn:
+        return module
+    for name, child in module.named_children():
+        setattr(module, name, placed(child, family))
+    return ours.drop_in(module) if type(module) in OURS else module
 
 
 def filled(module: Any, dtype: Any = torch.float64) -> Any:

@@ -30,6 +30,7 @@ def back(family: Any, **words: Any) -> Any:
     return family.ConvTranspose2d(2, 4, 3, **words).double()
 
 
+call = torch.func.functional_call
 X = integral((1, 2, 5, 5))
 BAD: list[tuple[Callable[[Any], Any], str]] = [  # what both refuse, and what ours must name
     (lambda f: conv(f, 1), "out_channels"),
@@ -77,6 +78,9 @@ BAD: list[tuple[Callable[[Any], Any], str]] = [  # what both refuse, and what ou
     (lambda f: back(f, stride=2)(X, output_size=[11]), r"output_size = \[11\]"),
     (lambda f: back(f, stride=2)(X, output_size=[1, 11, 11]), "output_size = .* 2 sizes, or 4"),
     (lambda f: back(f, stride=2)(X, output_size=11), "output_size = 11"),
+    (lambda f: call(conv(f), {"bias": torch.ones(3).double()}, X), r"bias has shape \(3,\)"),
+    (lambda f: call(conv(f, bias=False), {"bias": X[0, 0, 0]}, X), r"bias has shape \(5,\)"),
+    (lambda f: call(conv(f, bias=False), {"bias": torch.ones(4)}, X), "bias has .* torch.float32;"),
     (lambda f: back(f, stride=2)(X, output_size=[11.0, 11]), r"output_size\[0\] = 11.0"),
 ]
 
@@ -84,26 +88,26 @@ BAD: list[tuple[Callable[[Any], Any], str]] = [  # what both refuse, and what ou
 @pytest.mark.parametrize("case", range(len(BAD)))
 def test_refused_by_both(case: int) -> None:
     """Ours names the parameter; what torch says itself, ours says as torch does."""
-    call, named = BAD[case]
+    run, named = BAD[case]
     errors = TypeError, ValueError, RuntimeError, IndexError
     with pytest.raises(errors) as theirs:
-        call(nn)
+        run(nn)
     with pytest.raises((GeometryError, LayoutError, theirs.type), match=named):
-        call(ours)
+        run(ours)
 
 
 BEYOND: list[tuple[Callable[[Any], Any], str]] = [  # what torch takes and ours refuses
     (lambda f: conv(f, 0, 4, 3)(X[:, :0]), "in_channels = 0"),
     (lambda f: conv(f).half()(X.half()), "x has dtype torch.float16; allowed on cpu"),
     (lambda f: conv(f).to(torch.complex64)(X.to(torch.complex64)), "x has dtype torch.complex64"),
-    (lambda f: torch.func.functional_call(conv(f), {"weight": X.expand(4, 2, 5, 5)}, X), "weight"),
+    (lambda f: call(conv(f), {"weight": X.expand(4, 2, 5, 5)}, X), "weight"),
     (lambda f: conv(f)(X.to("meta")), "weight is torch.float64 on cpu; allowed .* on meta"),
 ]
 
 
 @pytest.mark.parametrize("case", range(len(BEYOND)))
 def test_refused_by_ours_alone(case: int) -> None:
-    call, named = BEYOND[case]
-    call(nn)
+    run, named = BEYOND[case]
+    run(nn)
     with pytest.raises((GeometryError, LayoutError), match=named):
-        call(ours)
+        run(ours)

@@ -115,8 +115,11 @@ def is_called_as_a_function_of_its_weights(f: Family) -> Any:
     def loss(p: Any, x: Any) -> Any:
         return func.functional_call(made[0], p, (x[None],)).square().sum()
 
+    bare, late = conv(f, bias=False), up(f, bias=False)
+    late.register_parameter("bias", nn.Parameter(integral((2,))))
+    more = func.functional_call(bare, {"bias": integral((2,), 3)}, (X[0],)), *trained(late, X)
     each = func.vmap(lambda p, x: func.functional_call(made[0], p, (x,)), (0, None))(given, X)
-    return each.detach(), func.vmap(func.grad(loss), (None, 0))(weights, X)
+    return more, each.detach(), func.vmap(func.grad(loss), (None, 0))(weights, X)
 
 
 @statement
