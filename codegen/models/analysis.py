@@ -7,13 +7,16 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_map_only
 
 from .chains import Chain, chains
 from .errors import KeptError, ModelError
-from .exported import exported
+from .exported import Traced, exported
 from .layer import LayerReport
-from .modules import is_layer, obstacle, uninitialised
+from .measure import tensors
+from .modules import fit, is_layer, obstacle, uninitialised
 from .report import Report
+from .walked import walked
 
 
 def analyse(model: nn.Module, example_input: Any) -> Report:
@@ -35,16 +38,26 @@ def analyse(model: nn.Module, example_input: Any) -> Report:
 
 
 def traced_chains(model: nn.Module, example_input: Any) -> tuple[list[Chain], tuple[str, ...]]:
-    """The chains of a model, and why there are none where it cannot be followed."""
+    """The chains of a model, and why only its parts were followed where that is so."""
     if not isinstance(model, nn.Module):
         raise ModelError(f"model is of type {type(model).__name__}: allowed is a torch.nn.Module")
     if any(map(uninitialised, model.modules())):
         return [], ("a lazy module has no shape yet: call the model once, then convert it",)
+    given, notes = call_arguments(model, example_input), []
     try:
-        traced = exported(model, *call_arguments(model, example_input))
+        traced = exported(model, *given)
     except KeptError as error:
-        return [], (str(error),)
-    return chains(traced.calls, traced.users), ()
+        traced = Traced((), {})
+        notes.append(f"{error}; its parts are looked at one by one")
+    calls, users = list(traced.calls), dict(traced.users)
+    known = {call.name for call in calls}
+    if any(fit(module) and name not in known for name, module in model.named_modules()):
+        try:
+            more = walked(model, *given, known)
+            calls, users = [*calls, *more.calls], {**users, **more.users}
+        except KeptError as error:
+            notes += [str(error)] * bool(notes)
+    return chains(calls, users), tuple(notes)
 
 
 def call_arguments(model: nn.Module, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -53,17 +66,14 @@ def call_arguments(model: nn.Module, example: Any) -> tuple[tuple[Any, ...], dic
         args, kwargs = (), dict(example)
     else:
         args, kwargs = tuple(example) if isinstance(example, (tuple, list)) else (example,), {}
-    if not any(isinstance(each, torch.Tensor) for each in (*args, *kwargs.values())):
+    if not tensors((args, kwargs)):
         raise ModelError(
             f"example_input is of type {type(example).__name__}: allowed is a tensor, a tuple of "
             "arguments with one, or a dict of keyword arguments"
         )
     if any(p.device.type == "meta" for p in model.parameters()):
-
-        def shape_of(value: Any) -> Any:
-            return value.to("meta") if isinstance(value, torch.Tensor) else value
-
-        return tuple(map(shape_of, args)), {n: shape_of(v) for n, v in kwargs.items()}
+        moved: Any = tree_map_only(torch.Tensor, lambda value: value.to("meta"), (args, kwargs))
+        args, kwargs = moved
     return args, kwargs
 
 
@@ -79,7 +89,7 @@ def _layer(same: Sequence[Chain]) -> LayerReport:
     """The calls of one module: a chain only where there is one of them."""
     first = same[0]
     reasons = dict.fromkeys(chain.reason for chain in same if chain.reason)
-    swapped = all(chain.op is not None for chain in same) and first.last.learns
+    swapped = all(chain.fit for chain in same)
     ops = tuple(chain.op for chain in same if chain.op is not None)
     kinds = dict.fromkeys(chain.kind for chain in same)
     fused = "one kernel" if swapped and len(first.calls) > 1 else ""

@@ -17,6 +17,7 @@ from codegen.torch_ops import drop_in, words_of
 from derive.layers import Interpolate, Layer
 
 from .chains import Chain
+from .copies import take_over
 from .fused import Fused, Moved
 from .layer import Times
 from .measure import layer_call, medians
@@ -67,7 +68,7 @@ class Workshop:
         """What takes the place of the calls of one module."""
         first = group[0]
         reasons = "; ".join(dict.fromkeys(chain.reason for chain in group if chain.reason))
-        if not first.last.learns or any(chain.op is None for chain in group):
+        if not all(chain.fit for chain in group):
             return Candidate(chain=first, module=None, reason=reasons)
         made = list(self._candidates(group))
         right = [each for each in made if each.module is not None]
@@ -129,8 +130,8 @@ class Workshop:
 
     def _module(self, conv: nn.Module, layers: Sequence[Layer]) -> nn.Module:
         if len(layers) > 1:
-            return Fused(conv, layers, self.options.algorithm)
-        return drop_in(conv, self.options.algorithm)
+            return take_over(conv, Fused(conv, layers, self.options.algorithm))
+        return take_over(conv, drop_in(conv, self.options.algorithm))
 
     def _compare(
         self, calls: Sequence[Chain], words: str, dtype: torch.dtype

@@ -15,8 +15,8 @@ from derive.layers import Layer
 class Call:
     """One call of a layer: from the value ``source`` to the value ``result``.
 
-    ``layer`` is what it computes, None where ``reason`` says why that is not known. ``unfit`` says
-    why it cannot be part of a chain though its layer is known. ``token`` is the caller's own.
+    ``layer`` is what it computes, None where that is not known; ``reason`` says why it is kept as
+    it is. ``unfit`` says why it cannot be part of a chain. ``token`` is the caller's own.
     """
 
     name: str
@@ -42,6 +42,11 @@ class Chain:
     def last(self) -> Call:
         """The call whose result the chain gives."""
         return self.calls[-1]
+
+    @property
+    def fit(self) -> bool:
+        """Whether it learns, and an operator of ours can take its place."""
+        return self.op is not None and self.last.learns and not self.last.reason
 
     @property
     def kind(self) -> str:
@@ -75,8 +80,8 @@ def chains(calls: Sequence[Call], users: Mapping[Any, int]) -> list[Chain]:
 
 def _longest(last: Call, giving: Mapping[Hashable, Call], users: Mapping[Any, int]) -> Chain:
     """A learned call with all that can be computed together with it."""
-    if last.layer is None:
-        return Chain((last,), None, last.reason)
+    if last.layer is None or last.reason:
+        return Chain((last,), last.layer, last.reason)
     calls: tuple[Call, ...] = (last,)
     op: Operator = last.layer
     while (before := giving.get(calls[0].source)) is not None:

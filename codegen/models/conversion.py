@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from derive.arguments import boolean, choice
 from .analysis import call_arguments, grouped, traced_chains, untouched
 from .candidates import Candidate, Options, Workshop
 from .chains import Chain
+from .copies import copied
 from .errors import KeptError, ModelError
 from .fused import Moved
 from .layer import LayerReport, Times
@@ -64,13 +64,15 @@ def convert(
     on_meta = any(p.device.type == "meta" for p in model.parameters())
     if on_meta and measure:
         raise ModelError("measure = True: allowed is False for a model whose weights are on meta")
-    made = _copied(model)
+    made = copied(model)
     groups, seen = grouped(found), Counter(c.name for chain in found for c in chain.calls)
     shop = Workshop(made, options, seen, on_meta)
     best = bar(map(shop.best, groups), len(groups), "compare")
     taken = _in_place(model, best, args, kwargs)
     for each in taken:
-        if each.module is not None:
+        if each.module is not None and not each.chain.last.name:
+            made = each.module  # the model is one layer
+        elif each.module is not None:
             put_chain(made, each.chain, each.module)
     layers = [_layer(group, each) for group, each in zip(groups, taken, strict=True)]
     rest = untouched(model, {layer.name for layer in layers})
@@ -96,7 +98,7 @@ def _in_place(
     fused = [each for each in best if each.fused]
     if not fused:
         return list(best)
-    expected = _outputs(_copied(model), args, kwargs)
+    expected = _outputs(copied(model), args, kwargs)
     if not _obstacle(model, fused, expected, args, kwargs):
         return list(best)
     found = []
@@ -118,7 +120,7 @@ def _obstacle(
     kwargs: Any,
 ) -> str:
     """Why these chains cannot be moved to where their convolutions are, or nothing."""
-    moved = _copied(model)
+    moved = copied(model)
     try:
         for each in fused:
             nodes = [node for call in each.chain.calls[:-1] for node in call.token.nodes]
@@ -129,6 +131,8 @@ def _obstacle(
         return str(error)
     except Exception as error:  # whatever the model raises where a size is not what it was
         return f"the model then fails: {type(error).__name__}"
+    if not expected:
+        return "the model gives no tensor to tell by"
     same = len(given) == len(expected) and all(map(_same, given, expected))
     return "" if same else "the model then gives something else"
 
@@ -144,18 +148,11 @@ def _outputs(model: nn.Module, args: Any, kwargs: Any) -> list[torch.Tensor]:
         return tensors(model.eval()(*args, **kwargs))
 
 
-def _copied(model: nn.Module) -> nn.Module:
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:  # of many types
-        raise ModelError(f"model cannot be copied: {type(error).__name__}: {error}") from None
-
-
 def _model_times(
     model: nn.Module, made: nn.Module, args: Any, kwargs: Any, *, train: bool
 ) -> Times:
     """Both as they are when used: in eval mode unless one trains; on copies of the buffers."""
-    copies = [_copied(each).train(train) for each in (model, made)]
+    copies = [copied(each).train(train) for each in (model, made)]
     return Times(*medians([model_call(each, args, kwargs, train=train) for each in copies]))
 
 

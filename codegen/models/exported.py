@@ -82,17 +82,14 @@ def _convolution(
     own = isinstance(owner, _ConvNd)
     source = (node if padding is None else padding).args[0]
     layer, reason = None, ""
+    if not own:
+        reason = f"a function, in the forward of {path or 'the model'}: not a module"
+    elif not (reason := obstacle(owner)) and arguments(node)["weight"].name not in weights:
+        reason = "its weight is computed while the model runs"
     try:
-        weight = weights.get(arguments(node)["weight"].name)
-        if not own:
-            raise KeptError(f"a function, in the forward of {path or 'the model'}: not a module")
-        if trouble := obstacle(owner):
-            raise KeptError(trouble)
-        if weight is None:
-            raise KeptError("its weight is computed while the model runs")
         layer = layer_of(node) if padding is None else _padding_itself(owner, source)
     except (KeptError, derive.GeometryError) as error:
-        reason = str(error)
+        reason = reason or str(error)
     return Call(
         name=path if own else f"{path}.{node.name}".lstrip("."),
         kind=type(owner).__name__ if own else _function(node),

@@ -35,9 +35,9 @@ class Fused(nn.Module):
         self.register_parameter("bias", convolution._parameters["bias"])
         self.train(convolution.training)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, input: Tensor) -> Tensor:
         """(batch, channels, sizes) or one sample, as the convolution took it."""
-        return convolve(self.words, x, self.weight, self.bias)
+        return convolve(self.words, input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The layers, the first one leading."""
@@ -54,9 +54,13 @@ class Moved(nn.Module):
         self.calls = [(node.target, tuple(node.args[1:]), dict(node.kwargs)) for node in nodes]
         self.convolution = convolution
 
-    def forward(self, x: Tensor, *more: Any, **others: Any) -> Tensor:
+    def __getattr__(self, name: str) -> Any:
+        own = vars(self)["_modules"]
+        return super().__getattr__(name) if name in own else getattr(own["convolution"], name)
+
+    def forward(self, input: Tensor, *more: Any, **others: Any) -> Tensor:
         """What the model computed in these calls, operation by operation."""
         for target, args, kwargs in self.calls:
-            x = target(x, *args, **kwargs)
-        y: Tensor = self.convolution(x, *more, **others)
+            input = target(input, *args, **kwargs)
+        y: Tensor = self.convolution(input, *more, **others)
         return y

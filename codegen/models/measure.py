@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from statistics import median
 from time import perf_counter
 from typing import Any
@@ -55,10 +56,12 @@ def model_call(
 
 
 def tensors(value: Any) -> list[Tensor]:
-    """All tensors in what a model gives: in tuples, lists and dicts, however deep."""
+    """All tensors in what a model gives: in tuples, lists, dicts and dataclasses, however deep."""
     if isinstance(value, Tensor):
         return [value]
-    if isinstance(value, dict):
+    if is_dataclass(value) and not isinstance(value, (type, Mapping)):
+        value = [getattr(value, each.name) for each in fields(value)]
+    if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (tuple, list)):
         return [each for part in value for each in tensors(part)]

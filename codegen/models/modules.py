@@ -9,6 +9,7 @@ from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from codegen.torch_ops.modules import OURS
+from codegen.torch_ops.worded import Worded
 
 HOOKS = (
     "_forward_hooks",
@@ -22,6 +23,11 @@ def is_layer(module: nn.Module) -> bool:
     """Whether it is a convolution of some kind, one that cannot be swapped too."""
     quantised = type(module).__module__.startswith("torch.ao.") and "Conv" in type(module).__name__
     return isinstance(module, _ConvNd) or quantised
+
+
+def fit(module: nn.Module) -> bool:
+    """Whether it is a convolution that can be swapped."""
+    return is_layer(module) and not obstacle(module)
 
 
 def uninitialised(module: nn.Module) -> bool:
@@ -47,6 +53,8 @@ def obstacle(module: nn.Module, *, learns: bool = True) -> str:
         return ""
     if type(module).__module__.startswith("torch.ao."):
         return "quantised"
+    if isinstance(module, Worded):
+        return "it is ours already"
     if type(module) not in OURS:
         return f"a subclass, {type(module).__name__}: what it adds would be lost"
     return _weights_obstacle(module)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 from torch import fx, nn
 from torch.nn import functional
 
-from .chains import Call, Chain
+from .chains import Chain
 from .errors import KeptError
 
 FUNCTIONS = (functional.interpolate, functional.pad)
@@ -62,37 +61,51 @@ def put_chain(model: nn.Module, chain: Chain, module: nn.Module) -> None:
         if call.token.own:
             put(model, call.name, nn.Identity())
     if owners:
-        parent, _, name = chain.last.name.rpartition(".")
-        if owners != {parent}:
-            raise KeptError(f"the functions are called in {', '.join(owners)}, it is in {parent}")
-        _take_out(model.get_submodule(parent), name, functions)
+        owner, *others = owners
+        prefix = f"{owner}." if owner else ""
+        if others or not chain.last.name.startswith(prefix):
+            places = ", ".join(each or "the model" for each in sorted(owners))
+            raise KeptError(f"functions before it are called in {places}")
+        name = chain.last.name.removeprefix(prefix)
+        _take_out(model.get_submodule(owner), name, len(functions))
     put(model, chain.last.name, module)
 
 
-def _take_out(owner: nn.Module, name: str, functions: Sequence[Call]) -> None:
-    """Give ``owner`` a forward without the functions before its convolution ``name``."""
+def _take_out(owner: nn.Module, name: str, count: int) -> None:
+    """Give ``owner`` a forward without the ``count`` functions before its convolution ``name``.
+
+    The convolution may be within a module that the forward calls: in a Sequential.
+    """
     graph = _traced(owner)
-    calls = [node for node in graph.nodes if node.op == "call_module" and node.target == name]
+    calls = [
+        node
+        for node in graph.nodes
+        if node.op == "call_module" and f"{name}.".startswith(f"{node.target}.")
+    ]
     if len(calls) != 1:
         raise KeptError(f"{type(owner).__name__} calls it {len(calls)} times")
     found = 0
-    before: Any = calls[0].args[0] if calls[0].args else None
-    while isinstance(before, fx.Node) and found < len(functions):
-        given = before.args[0] if before.args else before.kwargs.get("input")
+    before: Any = _input(calls[0])
+    while isinstance(before, fx.Node) and found < count:
+        given = _input(before)
         if before.op == "call_function" and before.target in FUNCTIONS and len(before.users) == 1:
-            before.replace_all_uses_with(given)  # type: ignore[arg-type]
+            before.replace_all_uses_with(given)
             graph.erase_node(before)
             found += 1
         elif before.op != "call_module":
             break
         before = given
-    if found != len(functions):
+    if found != count:
         raise KeptError(f"the function before it was not found in {type(owner).__name__}.forward")
     _check_attributes(owner, graph)
     graph.lint()
     forward = type(fx.GraphModule(owner, graph)).forward
     kind = type(owner)
     owner.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__doc__": kind.__doc__})
+
+
+def _input(node: fx.Node) -> Any:
+    return node.args[0] if node.args else node.kwargs.get("input")
 
 
 def _traced(owner: nn.Module) -> fx.Graph:
@@ -102,7 +115,7 @@ def _traced(owner: nn.Module) -> fx.Graph:
         for owner.training in (not training, training):
             graphs.append(_Shallow().trace(owner, concrete_args=_defaults(owner)))
     except Exception as error:  # of many types: a forward may do anything
-        line = (str(error).strip() or type(error).__name__).splitlines()[0]
+        line = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
         raise KeptError(f"torch.fx cannot follow {type(owner).__name__}: {line}") from None
     finally:
         owner.training = training

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import lcm, prod
 from typing import Any
 
 import torch
@@ -67,7 +67,7 @@ def _data(chain: Chain, op: Operator, dtype: torch.dtype) -> tuple[Data, bool]:
     """Integers, and whether every sum of any function is an integer that ``dtype`` holds."""
     generator = torch.Generator().manual_seed(0)
     coefficients = [s.coefficient for axis in op.axes for s in axis.strands]
-    unit = prod(max(s.coefficient.denominator for s in axis.strands) for axis in op.axes)
+    unit = prod(lcm(*(s.coefficient.denominator for s in axis.strands)) for axis in op.axes)
     dyadic = unit & (unit - 1) == 0 and min(coefficients) >= 0
     unit = unit if dyadic else 1
     batch = 2 if op.macs <= LARGEST else 1

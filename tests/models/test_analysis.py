@@ -87,6 +87,7 @@ def test_what_is_more_than_torchs_class_is_kept(make: Any, reason: str) -> None:
     (layer,) = analyse(nn.Sequential(conv), torch.ones(1, 1, 8, dtype=dtype)).layers
     assert not layer.swapped
     assert reason in layer.reason
+    assert layer.sizes.startswith("1x8 -> 1x") or "lazy" in reason
 
 
 class ByData(nn.Module):
@@ -98,10 +99,33 @@ class ByData(nn.Module):
         return self.conv(x) if x.sum().item() > 0 else self.conv(x[..., x[0, 0] > 0])
 
 
-def test_a_model_that_follows_its_data_is_kept() -> None:
+def test_a_model_that_follows_its_data_is_looked_at_in_parts() -> None:
     report = analyse(ByData(), torch.ones(1, 1, 8))
-    assert [layer.swapped for layer in report.layers] == [False]
+    assert verdicts(report) == {"conv": ("Conv1d", True)}
     assert report.notes[0].startswith("torch.export cannot follow the model: ")
+    failed = analyse(ByData(), torch.ones(1, 3, 8))
+    assert verdicts(failed) == {"conv": ("Conv1d", False)}
+    assert failed.notes[1] == "the model fails with RuntimeError"
+
+
+class Within(nn.Module):
+    """Convolutions where the graph of torch.export has a graph of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Conv1d(1, 1, 1), nn.Sequential(nn.Upsample(8), nn.Conv1d(1, 1, 1))
+
+    def forward(self, x: Any) -> Any:
+        with torch.autocast("cpu"):
+            x = self.a(x).float()
+        with torch.no_grad():
+            return self.b(x)
+
+
+def test_graphs_within_the_graph_are_looked_at() -> None:
+    a, b = analyse(Within(), torch.ones(1, 1, 4)).layers
+    assert (a.name, a.swapped, b.name, b.kind) == ("a", False, "b.1", "Upsample + Conv1d")
+    assert a.reason == "it is called under autocast, which changes its dtype"
 
 
 @pytest.mark.parametrize("example", [None, 3, (1, 2), {"x": 1}])
