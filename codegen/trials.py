@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from math import lcm, prod
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from derive import Operator
 from derive.core.form import TrilinearForm
@@ -17,11 +20,14 @@ from .exactness import integral
 from .judge.answers import directions
 from .rounding import PRECISION, relative, rounded_up, roundings
 
+Array = NDArray[Any]
+
 SEEDS = 3
 OWN = 4  # roundings of a value, of what is subtracted, and of the comparison
 FLOATS = tuple(dtype for dtype in SCALARS if dtype in PRECISION)
 
 
+@lru_cache(maxsize=256)  # the C and the CUDA face of an operator have the same
 def trial(op: Operator) -> Trial:
     """<g, A(w) x> for the integers of each seed, from the matrix; no values where it is too large.
 
@@ -35,13 +41,15 @@ def trial(op: Operator) -> Trial:
     largest = max((abs(s.coefficient) for axis in form.axes for s in axis.strands), default=1)
     if BATCH * 4**3 * op.nnz * largest ** len(form.axes) * prod(op.form.weight_shape[1:]) >= 2**63:
         return Trial((), longest)
-    sums = [_sums(form, Trial((), longest).largest, seed, op.learned) for seed in range(SEEDS)]
+    data = [_data(form, Trial((), longest).largest, seed, op.learned) for seed in range(SEEDS)]
+    sums = [_sum(form, *each) for each in data]
     if integral(op):
-        return Trial(tuple(value for value, _ in sums), longest)
-    magnitude = max(-(-moduli // common) for _, moduli in sums)
+        return Trial(tuple(sums), longest)
+    moduli = max(_sum(form.absolute, *map(abs, each)) for each in data)
+    magnitude = -(-moduli // common)
     if op.bias_shape:
         magnitude += BATCH * prod(op.output_shape) * Trial((), longest).largest ** 2
-    values = tuple(value / common for value, _ in sums)
+    values = tuple(value / common for value in sums)
     return Trial(values, longest, {dtype: _allowed(op, dtype, magnitude) for dtype in FLOATS})
 
 
@@ -53,17 +61,16 @@ def _allowed(op: Operator, dtype: str, magnitude: int) -> float:
     return rounded_up(relative(count, dtype, products + OWN) * magnitude)
 
 
-def _sums(form: TrilinearForm, largest: int, seed: int, learned: bool) -> tuple[int, int]:
-    """<g, A(w) x>, and the same of the moduli of all factors, exactly."""
+def _data(form: TrilinearForm, largest: int, seed: int, learned: bool) -> list[Array]:
+    """x and g, a column for each sample, and the weight."""
     shapes = (BATCH, *form.input_shape), (BATCH, *form.output_shape), form.weight_shape
     x, g, w = (numbers(shape, 4 * seed + i, largest) for i, shape in enumerate(shapes))
-    w = w if learned else np.ones_like(w)
-    x, g = (each.reshape(BATCH, -1).T for each in (x, g))
-    found = []
-    for each, *data in ((form, x, g, w), (form.absolute, abs(x), abs(g), abs(w))):
-        matrix = compressed_rows(each, data[2], 0, len(g), np.int64)
-        found.append(int((data[1] * (matrix @ data[0])).sum()))
-    return found[0], found[1]
+    return [x.reshape(BATCH, -1).T, g.reshape(BATCH, -1).T, w if learned else np.ones_like(w)]
+
+
+def _sum(form: TrilinearForm, x: Array, g: Array, w: Array) -> int:
+    """<g, A(w) x>, exactly."""
+    return int((g * (compressed_rows(form, w, 0, len(g), np.int64) @ x)).sum())
 
 
 def _scaled(form: TrilinearForm) -> tuple[TrilinearForm, int]:
