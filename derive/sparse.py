@@ -23,6 +23,7 @@ from .core.polyphase import Run
 from .weights import Array, by_channel, checked, fitted, foldable, folded, number_dtype
 
 Range = tuple[int, int]
+SHORT, FEW = 1 << 11, 1 << 16  # entries of a line and of all lines that are written at once
 
 
 def compressed_rows(
@@ -132,6 +133,14 @@ class _Box:
         pattern = np.add.outer(along, columns.ravel()).astype(indices.dtype)
         row = fitted(folded(weight, runs), data.dtype).reshape(len(weight), 1, -1)
         starts = self.starts[tuple(_places(run) for run in runs)]
+        if len(row) * pattern.size <= SHORT and starts.size * columns.size <= FEW:
+            shift = np.zeros(1, np.int64)
+            for run, step in zip(runs[:-1], shifts[:-1], strict=True):
+                shift = np.add.outer(shift, np.arange(run.count) * step).ravel()
+            at = np.add.outer(starts.ravel(), np.arange(columns.size))
+            indices[at] = np.add.outer(shift, pattern).reshape(at.shape)
+            data[:, at] = row
+            return
         for q in np.ndindex(starts.shape[:-1]):
             shift = sum(a * b for a, b in zip(q, shifts, strict=False))
             for piece, pitch in _evenly_spaced(starts[q]):

@@ -36,9 +36,11 @@ def steps(rows: Sequence[Row], inputs: Sequence[str], outputs: Sequence[str]) ->
     """
     found: list[Step] = []
     left = list(range(len(rows)))
+    moduli = [[abs(a) for a in row] for row in rows]
     while left:
         i, *left = left
-        mate = next((k for k in left if _pair(rows[i], rows[k])), None)
+        alike = (k for k in left if moduli[i] == moduli[k])
+        mate = next((k for k in alike if _pair(rows[i], rows[k])), None)
         if mate is None:
             found.append(Step(outputs[i], _terms(rows[i], inputs)))
             continue
@@ -65,9 +67,7 @@ def operations(rows: Sequence[Row]) -> int:
 
 
 def _pair(one: Sequence[Fraction], other: Sequence[Fraction]) -> bool:
-    """Whether sharing pays: equal magnitudes, at least three, with equal and opposite signs."""
-    if any(abs(a) != abs(b) for a, b in zip(one, other, strict=True)):
-        return False
+    """Whether sharing pays for equal magnitudes: at least three, with equal and opposite signs."""
     both = [(a, b) for a, b in zip(one, other, strict=True) if a]
     return len(both) > 2 and len({a == b for a, b in both}) == 2
 

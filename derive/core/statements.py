@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sympy
 
@@ -57,9 +58,15 @@ class Stated(ABC):
     @property
     def equation(self) -> str:
         """The statements in one line of text."""
-        return ", then ".join(map(str, self.statements()))
+        return _in_one_line(self.statements())
 
 
+@lru_cache(maxsize=1024)  # few relations, asked for by each file of each operator
+def _in_one_line(statements: tuple[Statement, ...]) -> str:
+    return ", then ".join(map(str, statements))
+
+
+@lru_cache(maxsize=1024)
 def related(relation: Relation, names: Names = FORWARD) -> sympy.Eq:
     """The relation with its numbers and a positive tap.
 
