@@ -1,9 +1,10 @@
 """What the packages make of a few layers with a fault in them: see ``faults``.
 
-As a program it makes a copy of the two packages for each fault, imports that, emits all layers,
-runs their NumPy kernels and writes a C program of the kernels whose text the fault has changed:
-``python -m tests.codegen.faulty FOLDER``. The answers in ``FOLDER/answers.npz`` are of the packages
-as they are.
+As a program it makes a copy of the two packages, plants one fault after another in it, imports anew
+what the fault is in, emits all layers, runs their NumPy kernels and writes a C program of the
+kernels whose text the fault has changed: ``python -m tests.codegen.faulty FOLDER``. The answers in
+``FOLDER/answers.npz`` are of the packages as they are. Derivations take longer than printing: what
+is below a fault, or only printed by it, is derived once.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import importlib
 import json
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.codegen.faults import FAULTS, Fault
+from tests.codegen.faults import FAULTS, TEMPLATES, Fault
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = "derive", "codegen"
@@ -49,14 +50,22 @@ def operators(derive: Any) -> list[Any]:
     ]
 
 
-def _emitted(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
-    """(sample, its text): all portable, and those that learn by each schedule that fits."""
-    c, machine = world["codegen.targets.c"], world["codegen._runtime.machine"].candidates()[-1]
-    machine = replace(machine, l2=SMALL_CACHE)
+def _planned(world: Mapping[str, Any], samples: list[Any]) -> list[tuple[Any, Any]]:
+    """(sample, plan): all portable, None, and those that learn by each schedule that fits."""
     pairs: list[tuple[Any, Any]] = [(sample, None) for sample in samples]
     for sample in samples:
-        plans = _plans(world, sample.op, machine) if sample.op.learned else []
+        plans = _plans(world, sample.op, _machine(world)) if sample.op.learned else []
         pairs += [(sample, plan) for plan in plans]
+    return pairs
+
+
+def _machine(world: Mapping[str, Any]) -> Any:
+    return replace(world["codegen._runtime.machine"].candidates()[-1], l2=SMALL_CACHE)
+
+
+def _emitted(world: Mapping[str, Any], pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """(sample, its text)."""
+    c, machine = world["codegen.targets.c"], _machine(world)
     return [
         (sample, c.emit(sample.op, f"k{i}", plan and machine, DTYPE, plan=plan))
         for i, (sample, plan) in enumerate(pairs)
@@ -84,15 +93,15 @@ def _plans(world: Mapping[str, Any], op: Any, machine: Any) -> list[Any]:
     return found
 
 
-def _world(root: Path) -> dict[str, Any]:
-    """The modules that ``root`` holds, imported anew."""
+def _world(root: Path, stale: Sequence[str]) -> dict[str, Any]:
+    """The modules that ``root`` holds, those of stale packages imported anew."""
     for name in [*sys.modules]:
-        if name.partition(".")[0] in (*PACKAGES, "tests"):
+        if name.partition(".")[0] in stale:
             del sys.modules[name]
-    sys.path[:] = [str(root), *(path for path in sys.path if not path.endswith("/copy"))]
     importlib.invalidate_caches()
     names = (
         "derive",
+        "codegen.render",
         "codegen.targets.c",
         "codegen.lower",
         "codegen.cpu.schedule",
@@ -103,7 +112,10 @@ def _world(root: Path) -> dict[str, Any]:
         "tests.codegen.program",
         "tests.codegen.schedules",
     )
-    return {name: importlib.import_module(name) for name in names}
+    world = {name: importlib.import_module(name) for name in names}
+    for remembered in (world["codegen.render"]._environment, world["codegen.render"]._names):
+        remembered.cache_clear()
+    return world
 
 
 def _results(world: Mapping[str, Any], samples: list[Any]) -> list[str]:
@@ -132,39 +144,57 @@ def _samples(world: Mapping[str, Any], ops: list[Any], answers: Mapping[str, Any
     return [sample(op, of(i, "in"), of(i, "out")) for i, op in enumerate(ops)]
 
 
-def _said(fault: Fault | None, folder: Path, answers: Mapping[str, Any], right: list[Any]) -> str:
+def _said(
+    world: Mapping[str, Any], pairs: list[tuple[Any, Any]], folder: Path, right: list[Any]
+) -> str:
     """What Python says of a fault; a C program in ``folder`` of the texts that are not right."""
-    root = folder / "copy"
-    for package in PACKAGES:
-        shutil.copytree(ROOT / package, root / package)
-    if fault is not None:
-        fault.apply(root)
-    world = _world(root)
-    assert Path(world["derive"].__file__).is_relative_to(root)
-    try:
-        samples = _samples(world, operators(world["derive"]), answers)
-        written = _emitted(world, samples)
-        texts = [text.files for _, text in written]
-        changed = [pair for pair, text in zip(written, texts, strict=True) if text not in right]
-        if fault is None:
-            right += texts
-        if changed:
-            world["tests.codegen.program"].write(folder, *zip(*changed, strict=True), DTYPE)
-        return ", ".join(_results(world, samples))
-    except Exception as error:
-        return f"{type(error).__name__}: {error}"[:200]
+    written = _emitted(world, pairs)
+    texts = [text.files for _, text in written]
+    changed = [pair for pair, text in zip(written, texts, strict=True) if text not in right]
+    if not right:
+        right += texts
+    if changed:
+        world["tests.codegen.program"].write(folder, *zip(*changed, strict=True), DTYPE)
+    return ", ".join(_results(world, [sample for sample, plan in pairs if plan is None]))
+
+
+LAYERS = [(TEMPLATES, ()), ("codegen/", ("codegen", "tests")), ("derive/", (*PACKAGES, "tests"))]
+
+
+def _layer(fault: Fault) -> int:
+    """What is stale with a fault: the pages, the package, or both packages."""
+    return next(i for i, (start, _) in enumerate(LAYERS) if fault.file.startswith(start))
 
 
 def main(folder: Path) -> None:
     answers = dict(np.load(folder / "answers.npz"))
+    root = folder / "copy"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, root / package)
+    sys.path.insert(0, str(root))
+    sys.dont_write_bytecode = True  # of a fault, which the next one would find
     right: list[Any] = []
     said = {}
-    faults: dict[str, Fault | None] = {"none": None, **FAULTS}
-    for name, fault in faults.items():
+    everything = LAYERS[-1][1]
+    turns = sorted(FAULTS.items(), key=lambda each: _layer(each[1]))
+    pairs: list[tuple[Any, Any]] = []
+    for name, fault in (("none", None), *turns, ("none again", None)):
         place = folder / name.replace(" ", "_").replace(":", "")
         place.mkdir()
-        said[name] = _said(fault, place, answers, right)
-        shutil.rmtree(place / "copy")
+        kept = fault and (root / fault.file).read_bytes()
+        stale = LAYERS[_layer(fault)][1] if fault else everything
+        if fault is not None:
+            fault.apply(root)
+        try:
+            world = _world(root, stale)
+            assert Path(world["derive"].__file__).is_relative_to(root)
+            if stale:
+                pairs = _planned(world, _samples(world, operators(world["derive"]), answers))
+            said[name] = _said(world, pairs, place, right)
+        except Exception as error:
+            said[name] = f"{type(error).__name__}: {error}"[:200]
+        if fault is not None and kept is not None:
+            (root / fault.file).write_bytes(kept)
     (folder / "said.json").write_text(json.dumps(said))
 
 

@@ -28,17 +28,18 @@ from tests.codegen.libraries import needs_compiler
 Array = NDArray[Any]
 BATCH = 2**13 + 3
 BEYOND = 2**31
-LINE = derive.Conv1d(1, 2, 2, stride=2**12, input_size=2**18)
+STEP = 2**10  # a page between what is read; each is a phase of the gradient, that is a loop
+LINE = derive.Conv1d(1, 2, 2, stride=STEP, input_size=2**18)
 PLANE = derive.Conv2d(1, 2, 1, stride=128, bias=False, input_size=(2**9, 2**9))
-GROUPS = derive.Conv1d(2, 2, 1, stride=2**12, groups=2, bias=False, input_size=2**17)
+GROUPS = derive.Conv1d(2, 2, 1, stride=STEP, groups=2, bias=False, input_size=2**17)
 RESIZE = derive.Interpolate(1, (2**9, 2**9), size=4, mode="nearest")
 
 
 def read_by(op: Operator, x: Array) -> list[Array]:
     """Views of x: what the first tap of each output reads, and the second where there is one."""
     if op is LINE:
-        return [x[..., :: 2**12], x[..., 1 :: 2**12]]
-    step = 128 if op is not GROUPS else 2**12
+        return [x[..., ::STEP], x[..., 1::STEP]]
+    step = 128 if op is not GROUPS else STEP
     return [x[..., ::step, ::step] if x.ndim == 4 else x[..., ::step]]
 
 

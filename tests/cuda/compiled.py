@@ -90,11 +90,23 @@ def by_nvcc(text: str, architecture: str) -> Compiled:
 
 
 def whole_by_nvcc(text: str, architectures: tuple[str, ...]) -> None:
-    """Compile a text with its host functions, as a C++ program would: RejectedError or nothing."""
+    """Compile a text with its host functions, as a C++ program would: RejectedError or nothing.
+
+    Without most of the optimiser, where nvcc can do without: NVRTC looks at what it makes.
+    """
     codes = [f"-gencode=arch={name.replace('sm', 'compute')},code={name}" for name in architectures]
-    host = ["-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "--warning-as-error,-O1"]
+    host = ["-Xcompiler", "-Wall,-Wextra,-Werror", "-Xptxas", "--warning-as-error"]
     with tempfile.TemporaryDirectory() as folder:
-        _accepted(_driven(text, Path(folder), ["-c", *codes, *host]))
+        _accepted(_driven(text, Path(folder), ["-c", *codes, *host, *_quickly()]))
+
+
+@cache
+def _quickly() -> tuple[str, ...]:
+    """The words for it, which nvcc before 12.8 does not know."""
+    driver = nvcc()
+    assert driver is not None
+    said = subprocess.run([driver, "--help"], capture_output=True, text=True, check=False).stdout
+    return ("--Ofast-compile", "max") if "--Ofast-compile" in said else ("-Xptxas", "-O1")
 
 
 def _driven(text: str, folder: Path, words: list[str]) -> str:

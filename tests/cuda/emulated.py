@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -205,11 +205,16 @@ def compiled(
     return Emulation(ctypes.CDLL(str(library)), watched)
 
 
+def together(texts: Iterable[tuple[str, str]]) -> str:
+    """Texts by name as one, each in a namespace of its own: a compiler starts once for them."""
+    return "".join(f"namespace of_{name} {{\n{text}\n}}\n" for name, text in texts)
+
+
 def emulated(programs: Sequence[Program], folder: Path) -> list[Emulated]:
-    """Programs of one dtype, compiled together."""
-    texts = {program.name: program.source for program in programs}
+    """Programs of one dtype, compiled as one text."""
+    text = together((program.name, program.source) for program in programs)
     bfloat16 = {program.dtype for program in programs} == {"bfloat16"}
-    emulation = compiled(texts, folder, bfloat16=bfloat16)
+    emulation = compiled({"whole": text}, folder, bfloat16=bfloat16)
     return [
         Emulated(program, emulation, device_of(int(program.architecture.removeprefix("sm_"))))
         for program in programs
