@@ -39,10 +39,10 @@ verify: .venv/proofs  ## Prove the claims with z3; check generated/, byte for by
 	$(BIN)/python -m codegen verify operators.toml
 
 test: .venv/dev  ## Run all tests
-	$(BIN)/python -m pytest -n $(WORKERS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-cuda: .venv/dev  ## Run the CUDA tests, on a GPU where one is; say what is left out and why
-	$(BIN)/python -m pytest tests/cuda -rs -n $(WORKERS)
+	$(BIN)/python -m pytest tests/cuda -rs -n $(WORKERS) --dist worksteal
 
 fuzz: .venv/dev  ## Compare N random operators, NumPy and C, with the matrix and torch
 	$(BIN)/python -m tests.fuzz $(or $(N),50000) --seed $(or $(SEED),0) --jobs $(WORKERS)

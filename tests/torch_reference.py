@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,12 @@ def module(layer: Layer, **changes: Any) -> Any:
     parameters |= {"bias": False, "dtype": torch.float64, "device": "meta"} | changes
     for name, value in parameters.items():
         parameters[name] = tuple(value) if isinstance(value, list) else value
-    return getattr(FAMILY, type(layer).__name__)(**parameters)
+    return _made(getattr(FAMILY, type(layer).__name__), tuple(parameters.items()))
+
+
+@lru_cache(maxsize=1024)  # layers that differ in their sizes alone have the same
+def _made(kind: Any, parameters: tuple[tuple[str, Any], ...]) -> Any:
+    return kind(**dict(parameters))
 
 
 def _call(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
