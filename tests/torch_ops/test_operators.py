@@ -148,6 +148,7 @@ def test_compiled_with_an_output_size() -> None:
         assert torch.equal(compiled(x), module(x, output_size=(8, 9)))
 
 
+@pytest.mark.filterwarnings("ignore:At pre-dispatch tracing")  # of torch 2.4
 @pytest.mark.parametrize("name", ["strided", "transposed", "resized"])
 def test_exported_for_any_batch_and_size(name: str) -> None:
     words, size, x, w, b, _ = given(name)

@@ -94,17 +94,18 @@ def test_forward_mode(along: tuple[bool, ...]) -> None:
     assert torch.equal(found.tangent, wanted.tangent)
 
 
-def test_autocast_on_the_cpu_keeps_float32() -> None:
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_autocast_on_the_cpu_keeps_float32(half: Any) -> None:
     layer, x = module().float(), X.float()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        y, low = layer(x), layer(x.bfloat16())
+    with torch.autocast("cpu", dtype=half):
+        y, low = layer(x), layer(x.to(half))
         low.sum().backward()
     assert y.dtype == low.dtype == torch.float32
     assert torch.equal(y, layer(x))
     assert torch.equal(low, layer(x))
     assert layer.weight.grad.dtype == torch.float32
-    with pytest.raises(LayoutError, match=r"x has dtype torch.bfloat16; allowed on cpu"):
-        layer(x.bfloat16())
+    with pytest.raises(LayoutError, match=f"x has dtype {half}; allowed on cpu"):
+        layer(x.to(half))
 
 
 def test_tracing_sees_the_operator() -> None:
