@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -52,6 +51,11 @@ class Candidate:
         """Whether it computes what came before the convolution too."""
         return self.module is not None and len(self.chain.calls) > 1
 
+    @property
+    def moving(self) -> set[str]:
+        """The names of what comes before the convolution."""
+        return {call.name for call in self.chain.calls[:-1]}
+
 
 @dataclass(slots=True)
 class Workshop:
@@ -59,7 +63,6 @@ class Workshop:
 
     model: nn.Module
     options: Options
-    seen: Counter[str]  # calls by name
     on_meta: bool = False
     _compared: dict[Any, tuple[str, list[str]]] = field(default_factory=dict)
     _timed: dict[Any, list[float]] = field(default_factory=dict)
@@ -97,8 +100,7 @@ class Workshop:
             return "on meta nothing can be run to see whether somebody looks at what is between"
         if len(group) > 1:
             return f"it is called {len(group)} times"
-        again = [call.name for call in group[0].calls if self.seen[call.name] > 1]
-        return f"{again[0]} is called again elsewhere" if again else ""
+        return ""
 
     @staticmethod
     def _layers(chain: Chain) -> list[list[Layer]]:

@@ -66,9 +66,9 @@ def convert(
         raise ModelError("measure = True: allowed is False for a model whose weights are on meta")
     made = copied(model)
     groups, seen = grouped(found), Counter(c.name for chain in found for c in chain.calls)
-    shop = Workshop(made, options, seen, on_meta)
+    shop = Workshop(made, options, on_meta)
     best = bar(map(shop.best, groups), len(groups), "compare")
-    taken = _in_place(model, best, args, kwargs)
+    taken = _in_place(model, best, seen, args, kwargs)
     for each in taken:
         if each.module is not None and not each.chain.last.name:
             made = each.module  # the model is one layer
@@ -88,28 +88,48 @@ def convert(
 
 
 def _in_place(
-    model: nn.Module, best: Sequence[Candidate], args: Any, kwargs: Any
+    model: nn.Module, best: Sequence[Candidate], seen: Counter[str], args: Any, kwargs: Any
 ) -> list[Candidate]:
     """The candidates, those of chains only where nobody looks at what is between its calls.
 
     torch's own calls are put where the fused module would stand: every output of the model must
     then be the same, bit for bit.
     """
+    best = _whole(best, seen)
     fused = [each for each in best if each.fused]
     if not fused:
-        return list(best)
+        return best
     expected = _outputs(copied(model), args, kwargs)
     if not _obstacle(model, fused, expected, args, kwargs):
-        return list(best)
+        return best
     found = []
     for each in best:
-        reason = _obstacle(model, [each], expected, args, kwargs) if each.fused else ""
-        while reason and each is not None and each.fused:
-            words = f"not with what is before it: {reason}"
-            second = each.second or replace(each, module=None, reason="")
-            each = replace(second, reason="; ".join(filter(None, [second.reason, words])))
-        found.append(each)
+        together = [other for other in fused if each.moving & other.moving]
+        reason = _obstacle(model, together, expected, args, kwargs) if each.fused else ""
+        found.append(_apart(each, reason) if reason else each)
     return found
+
+
+def _whole(best: Sequence[Candidate], seen: Counter[str]) -> list[Candidate]:
+    """The candidates; of those with a resize or pad that is called again, all calls or none."""
+    found = list(best)
+    while True:
+        taken = Counter(name for each in found if each.fused for name in each.moving)
+        again = {name for name, count in taken.items() if count != seen[name]}
+        if not again:
+            return found
+        for place, each in enumerate(found):
+            if each.fused and (names := sorted(each.moving & again)):
+                found[place] = _apart(each, f"{names[0]} is called again elsewhere")
+
+
+def _apart(each: Candidate, reason: str) -> Candidate:
+    """The second of a chain that cannot be put in place."""
+    while each.fused:
+        second = each.second or replace(each, module=None, reason="")
+        words = [second.reason, f"not with what is before it: {reason}"]
+        each = replace(second, reason="; ".join(filter(None, words)))
+    return each
 
 
 def _obstacle(

@@ -71,4 +71,6 @@ def _times(layer: LayerReport) -> tuple[str, str]:
 
 def _verdict(report: Report, layer: LayerReport) -> str:
     verdict = report.swapped if layer.swapped else "kept"
-    return f"{verdict}: {layer.reason}" if layer.reason else verdict
+    rounded = layer.checked if "within" in layer.checked else ""
+    words = "; ".join(filter(None, [layer.reason, rounded]))
+    return f"{verdict}: {words}" if words else verdict

@@ -107,6 +107,14 @@ UP = nn.Upsample(scale_factor=2)
             Made(in_dataclass, up=UP, conv=conv(), down=nn.Sequential(nn.Upsample(8), conv())),
             {"conv": "Conv2d", "down.1": "Upsample + Conv2d"},
         ),
+        (
+            Made(lambda s, x: s.b(s.up(s.a(s.up(x)))), up=UP, a=conv(), b=conv()),
+            {"a": "Upsample + Conv2d", "b": "Upsample + Conv2d"},
+        ),
+        (
+            Made(lambda s, x: s.b(s.up(s.a(s.up(x)).relu()).relu()), up=UP, a=conv(), b=conv()),
+            {"a": "Conv2d", "b": "Conv2d"},
+        ),
         (Made(shrinking, conv=conv()), {"conv": "interpolate + Conv2d"}),
     ],
 )
