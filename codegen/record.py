@@ -19,6 +19,7 @@ from ._runtime import Kernel
 from ._runtime.compiler import SCALARS
 from ._runtime.record import sha256
 from .exactness import BATCH, SEED, integral, judged_in, mismatches
+from .few_channels import WORDS, few_channels, is_large
 from .indices import index_safety
 from .judge.probes import SMALL
 from .prime_field import identity
@@ -36,13 +37,13 @@ def record(
     """What a record says of the ``texts`` (file name -> content) of one target; ``text`` is C's."""
     fast = {} if text is None else text.fast
     claims: dict[str, Any] = {
-        "integers": _integers(op, judged_in(op), fast=fast),
+        "integers": _integers(op, judged_in(op), fast=fast) | _few(op),
         "rounding": _rounding(op, fast),
     }
     if fast:
         claims["fast"] = {direction: _tiles(each) for direction, each in fast.items()}
     if text is not None:
-        claims["identity"] = claim(op)
+        claims["identity"] = claim(op, text)
         claims["indices"] = indices.claim(index_safety(op, text, name=name))
     return _record(op, texts, claims)
 
@@ -112,6 +113,11 @@ def _integers(
         "batch": BATCH,
         "differs": list(differs),
     }
+
+
+def _few(op: Operator) -> dict[str, str]:
+    """What else to say where the integers are those of a few channels."""
+    return {"of": few_channels(op).description, "channels": WORDS} if is_large(op) else {}
 
 
 def _rounding(op: Operator, fast: Collection[str]) -> dict[str, Any]:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from derive import Operator
 from derive.catalogue import Entry
 
 from ._runtime import CompileError, WrongKernelError
 from ._runtime.record import SUFFIX
 from .builder import build_sized, c_job, compile_libraries
 from .exactness import integral, judged_in, mismatches
-from .prime_field import Identity, identities
+from .few_channels import WORDS, few_channels, is_large
+from .prime_field import Identity, each_identity
 from .targets.c import emit
+
+Bar = Callable[[Iterable[Any], int, str], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,24 +75,30 @@ class Checks:
         return {name: faults for name, faults in found.items() if faults}
 
 
-def checked(
-    entries: Sequence[Entry],
-    files: Mapping[str, str],
-    bar: Callable[[Iterable[Verdict], int, str], list[Verdict]],
-) -> Checks:
+def checked(entries: Sequence[Entry], files: Mapping[str, str], bar: Bar) -> Checks:
     """Make every check that the records in ``files`` claim; ``bar`` shows how far it is."""
     obstacles, found = [], None
     try:
-        found = identities([(e.name, e.op, emit(e.op, e.name)) for e in entries])
+        kernels = [(e.name, e.op, emit(e.op, e.name)) for e in entries]
+        found = bar(each_identity(kernels), len(entries), "Z_p    ")
     except CompileError as error:
         obstacles.append(f"The identity test was not made: {error}")
-    if obstacle := prepare(entries):
+    judged = {_judged(e): e.name for e in reversed(entries)}  # alike texts once
+    cases = [Entry(name, op) for op, name in judged.items()][::-1]
+    if obstacle := prepare(cases):
         obstacles.append(f"C kernels were not built: {obstacle}")
     targets = ("numpy",) if obstacle else ("numpy", "c")
-    verdicts = bar(judge(entries, targets), len(entries), "compare")
+    verdicts = bar(judge(cases, targets), len(cases), "compare")
+    faults = {verdict.entry.op: verdict.faults for verdict in verdicts}
     claims = (json.loads(files[f"c/{e.name}{SUFFIX}"])["claims"]["indices"] for e in entries)
     same = None if found is None else tuple(found)
+    verdicts = [Verdict(e, faults[_judged(e)]) for e in entries]
     return Checks(tuple(verdicts), same, tuple(claims), tuple(obstacles))
+
+
+def _judged(entry: Entry) -> Operator:
+    """The operator whose kernels are compared on integers for an entry."""
+    return few_channels(entry.op) if is_large(entry.op) else entry.op
 
 
 def prepare(entries: Sequence[Entry]) -> str | None:
@@ -101,18 +114,22 @@ def prepare(entries: Sequence[Entry]) -> str | None:
     return None
 
 
-def judge(entries: Iterable[Entry], targets: Sequence[str]) -> Iterator[Verdict]:
+def judge(entries: Sequence[Entry], targets: Sequence[str]) -> Iterator[Verdict]:
     """Build each kernel for integers and compare it with its matrix."""
-    for entry in entries:
-        faults = {}
-        for target in targets:
-            dtype = judged_in(entry.op)
-            try:
-                kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
-                faults[target] = tuple(mismatches(kernel, entry.op))
-            except WrongKernelError as error:
-                faults[target] = error.functions
-        yield Verdict(entry, faults)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(partial(_verdict, targets=targets), entries)
+
+
+def _verdict(entry: Entry, targets: Sequence[str]) -> Verdict:
+    faults = {}
+    for target in targets:
+        dtype = judged_in(entry.op)
+        try:
+            kernel = build_sized(entry.op, target, dtype, entry.name, portable=True)
+            faults[target] = tuple(mismatches(kernel, entry.op))
+        except WrongKernelError as error:
+            faults[target] = error.functions
+    return Verdict(entry, faults)
 
 
 def summary(checks: Checks) -> str:
@@ -133,6 +150,8 @@ def summary(checks: Checks) -> str:
     exact = sum(verdict.exact for verdict in checks.verdicts)
     targets = " and ".join(checks.verdicts[0].faults)
     lines.append(f"{exact} of {len(checks.verdicts)} operators are their matrix in {targets}")
+    if large := sum(is_large(verdict.entry.op) for verdict in checks.verdicts):
+        lines.append(f"Z_p and matrix of {large} operators {WORDS}")
     return "\n".join(lines)
 
 

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
-from math import lcm, prod
+from math import prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from derive import Operator
-from derive.core.form import TrilinearForm
-from derive.sparse import compressed_rows
 
 from ._runtime.compiler import SCALARS
 from ._runtime.trial import BATCH, Trial, numbers
 from .exactness import integral
-from .judge.answers import directions
+from .judge.answers import Answers, Sample, directions
 from .rounding import PRECISION, relative, rounded_up, roundings
 
-Array = NDArray[Any]
-
 SEEDS = 3
+REPEATED = 1 << 28  # products of a sample, up to which there is more than one seed
+MOST = 1 << 30  # and up to which there is one
+NUMBERS = 1 << 26  # of a batch of inputs or outputs, at most
 OWN = 4  # roundings of a value, of what is subtracted, and of the comparison
 FLOATS = tuple(dtype for dtype in SCALARS if dtype in PRECISION)
 
 
-@lru_cache(maxsize=256)  # the C and the CUDA face of an operator have the same
+@lru_cache(maxsize=8)  # each face of an operator asks for it
 def trial(op: Operator) -> Trial:
-    """<g, A(w) x> for the integers of each seed, from the matrix; no values where it is too large.
+    """<g, A(w) x> for the integers of each seed, exactly.
+
+    No values where int64 may not hold them, or where a first use would take minutes.
 
     >>> from derive import Conv1d
     >>> trial(Conv1d(1, 1, 3, bias=False, input_size=6))
@@ -37,19 +36,21 @@ def trial(op: Operator) -> Trial:
     """
     positions = [prod(shape[1:]) for shape in (op.input_shape, op.output_shape)]
     longest = max(*positions, op.nnz // min(positions) + 1)
-    form, common = _scaled(op.form)
-    largest = max((abs(s.coefficient) for axis in form.axes for s in axis.strands), default=1)
-    if BATCH * 4**3 * op.nnz * largest ** len(form.axes) * prod(op.form.weight_shape[1:]) >= 2**63:
+    if op.nnz > MOST or BATCH * max(prod(op.input_shape), prod(op.output_shape)) > NUMBERS:
         return Trial((), longest)
-    data = [_data(form, Trial((), longest).largest, seed, op.learned) for seed in range(SEEDS)]
-    sums = [_sum(form, *each) for each in data]
+    answers = Answers(op)
+    strands = (s for axis in answers.form.axes for s in axis.strands)
+    largest = max((abs(s.coefficient) for s in strands), default=1)
+    if BATCH * 4**3 * op.nnz * largest ** len(op.axes) * prod(op.form.weight_shape[1:]) >= 2**63:
+        return Trial((), longest)
+    seeds = SEEDS if op.nnz <= REPEATED else 1
+    sums = [_sums(op, Trial((), longest).largest, seed) for seed in range(seeds)]
     if integral(op):
-        return Trial(tuple(sums), longest)
-    moduli = max(_sum(form.absolute, *map(abs, each)) for each in data)
-    magnitude = -(-moduli // common)
+        return Trial(tuple(value for value, _ in sums), longest)
+    magnitude = max(-(-moduli // answers.denominator) for _, moduli in sums)
     if op.bias_shape:
         magnitude += BATCH * prod(op.output_shape) * Trial((), longest).largest ** 2
-    values = tuple(value / common for value in sums)
+    values = tuple(value / answers.denominator for value, _ in sums)
     return Trial(values, longest, {dtype: _allowed(op, dtype, magnitude) for dtype in FLOATS})
 
 
@@ -61,24 +62,26 @@ def _allowed(op: Operator, dtype: str, magnitude: int) -> float:
     return rounded_up(relative(count, dtype, products + OWN) * magnitude)
 
 
-def _data(form: TrilinearForm, largest: int, seed: int, learned: bool) -> list[Array]:
-    """x and g, a column for each sample, and the weight."""
-    shapes = (BATCH, *form.input_shape), (BATCH, *form.output_shape), form.weight_shape
-    x, g, w = (numbers(shape, 4 * seed + i, largest) for i, shape in enumerate(shapes))
-    return [x.reshape(BATCH, -1).T, g.reshape(BATCH, -1).T, w if learned else np.ones_like(w)]
+def _sums(op: Operator, largest: int, seed: int) -> tuple[int, int]:
+    """<g, A(w) x> times the common denominator, and the same of the moduli of all factors."""
+    shapes = (BATCH, *op.input_shape), (BATCH, *op.output_shape), op.form.weight_shape
+    x, g, w = (_narrow(numbers(shape, 4 * seed + i, largest)) for i, shape in enumerate(shapes))
+    exact, moduli = (Answers(op, absolute=absolute) for absolute in (False, True))
+    found, bound = 0, 0
+    for one, other in zip(x, g, strict=True):  # a sample at a time, for its memory
+        sample = Sample(one[None], w if op.learned else None, None, other[None])
+        found += _inner(exact, sample)
+        bound += 0 if integral(op) else _inner(moduli, sample.absolute())
+    return found, bound
 
 
-def _sum(form: TrilinearForm, x: Array, g: Array, w: Array) -> int:
-    """<g, A(w) x>, exactly."""
-    return int((g * (compressed_rows(form, w, 0, len(g), np.int64) @ x)).sum())
+def _narrow(small: Any) -> Any:
+    """In bytes: of a large operator there are many."""
+    return small.astype(np.int8)
 
 
-def _scaled(form: TrilinearForm) -> tuple[TrilinearForm, int]:
-    """The form with integers for coefficients, and how many times the form it is."""
-    axes, common = [], 1
-    for axis in form.axes:
-        times = lcm(*(s.coefficient.denominator for s in axis.strands))
-        strands = tuple(replace(s, coefficient=s.coefficient * times) for s in axis.strands)
-        axes.append(replace(axis, strands=strands))
-        common *= times
-    return replace(form, axes=tuple(axes)), common
+def _inner(answers: Answers, sample: Sample) -> int:
+    """<g, y> of one sample, channel by channel."""
+    (y,) = answers.of("forward", sample)
+    (g,) = sample.grad
+    return sum(int(np.vdot(one.astype(np.int64), two)) for one, two in zip(g, y, strict=True))

@@ -25,7 +25,7 @@ from derive.core.rules import AdjointRule, AxisRule, ChainRule
 
 Ints = NDArray[np.int64]
 BITS = {"int8": 7, "int16": 15, "int32": 31, "int64": 62}
-HELD = 2**53  # float64 holds all integers up to here
+HELD = {2**24: np.float32, 2**53: np.float64}  # which hold all integers up to here
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ class Answers:
         return prod(_denominator(axis) for axis in self.op.axes)
 
     @cached_property
-    def _form(self) -> TrilinearForm:
+    def form(self) -> TrilinearForm:
+        """The form of the operator with integers for coefficients."""
         axes = tuple(_whole(axis, absolute=self.absolute) for axis in self.op.axes)
         return replace(self.op.form, axes=axes)
 
@@ -101,12 +102,12 @@ class Answers:
             axes = (0, *range(2, sample.grad.ndim))
             return multiplied(sample.grad.sum(axis=axes), self.denominator)
         working = self._working(direction, sample)
-        x, grad = np.asarray(sample.x, working), np.asarray(sample.grad, working)
         if direction == "weight_gradient":
-            return _integers(weight_gradient(self._form, x, grad))
-        form, given = self._form, x
+            x, grad = np.asarray(sample.x, working), np.asarray(sample.grad, working)
+            return _integers(weight_gradient(self.form, x, grad))
+        form, given = self.form, np.asarray(sample.x, working)
         if direction == "input_gradient":
-            form, given = form.adjoint, grad
+            form, given = form.adjoint, np.asarray(sample.grad, working)
         result = _integers(self._applied(form, given, sample.weight))
         if direction == "forward" and sample.bias is not None:
             added = sample.bias.reshape(-1, *(1 for _ in form.axes))
@@ -127,11 +128,11 @@ class Answers:
             "weight_gradient": _largest(sample.x) * _largest(sample.grad),
         }
         sums = self.terms(direction, len(sample.x)) * sides[direction]
-        for axis in self._form.axes:
+        for axis in self.form.axes:
             sums *= max((abs(int(s.coefficient)) for s in axis.strands), default=1)
         if sums >= 2**62:
             return np.dtype(object)
-        return np.dtype(np.float64 if sums < HELD else np.int64)
+        return np.dtype(next((each for bound, each in HELD.items() if sums < bound), np.int64))
 
     @staticmethod
     def _applied(form: TrilinearForm, x: NDArray[np.generic], weight: Ints | None) -> Ints:

@@ -5,6 +5,6 @@ coefficient, 1/3 as the inverse of 3. ``zp.h`` makes the C text, letter by lette
 residues for scalars.
 """
 
-from .identity import Identity, identities, identity
+from .identity import Identity, each_identity, identities, identity
 
-__all__ = ["Identity", "identities", "identity"]
+__all__ = ["Identity", "each_identity", "identities", "identity"]

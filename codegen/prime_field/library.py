@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from codegen._runtime import CompileError, c_functions
+from codegen.few_channels import KEPT, is_large
 from codegen.targets.c import CText
 from derive import Operator
 
@@ -21,6 +23,8 @@ FIELD = Path(__file__).with_name("zp.h")
 FLAGS = ("-std=c++17", "-O0", "-w", "-fPIC", "-shared")  # unoptimised: compiling is what takes time
 COMPILERS = ("c++", "g++", "clang++")
 DTYPE = "int64"  # residues are as wide
+# loops over channels, but for those of the bias gradient, which sums positions only
+CHANNELS = re.compile(r"for \(ptrdiff_t ([gio]) = 0; \1 < (\d+); \1\+\+\)(?! \{)")
 Functions = Mapping[str, Callable[..., None]]
 
 
@@ -51,12 +55,34 @@ def residue_functions(kernels: Sequence[tuple[str, Operator, CText]]) -> list[Fu
     return [found[name] for name, _, _ in kernels]
 
 
+def takes_few_turns(op: Operator, text: CText) -> bool:
+    """Whether the loops over channels are cut short; lanes of channels cannot be."""
+    return text.portable and is_large(op)
+
+
+def few_turns(text: str) -> str:
+    """A portable text whose loops over channels take their first two turns and their last.
+
+    >>> few_turns("for (ptrdiff_t o = 0; o < 64; o++)")
+    'for (ptrdiff_t o = 0; o < 64; o += o == 1 ? 62 : 1)'
+    """
+
+    def cut(loop: re.Match[str]) -> str:
+        variable, count = loop[1], int(loop[2])
+        if count <= KEPT:
+            return loop[0]
+        return loop[0].replace(f"{variable}++", f"{variable} += {variable} == 1 ? {count - 2} : 1")
+
+    return CHANNELS.sub(cut, text)
+
+
 def _compiled(folder: Path, kernels: Sequence[tuple[str, Operator, CText]]) -> dict[str, Functions]:
     """The functions of one library; once loaded it needs its file no more."""
     folder.mkdir()
-    for _, _, text in kernels:
+    for _, op, text in kernels:
+        shown = few_turns if takes_few_turns(op, text) else str
         for file, content in text.files.items():
-            (folder / file).write_text(content)
+            (folder / file).write_text(shown(content))
     (folder / FIELD.name).write_text(FIELD.read_text())
     source, library = folder / "kernels.cpp", folder / "kernels.so"
     lines = (f'extern "C" {{\n#include "{name}.c"\n}}\n' for name, _, _ in kernels)

@@ -55,11 +55,15 @@ ROLES = (
 
 @dataclass(frozen=True, slots=True)
 class CText:
-    """The files of a kernel, what its functions take prepared, and which are fast, by direction."""
+    """The files of a kernel, what its functions take prepared, and which are fast, by direction.
+
+    A ``portable`` one is for every machine, with loops over single channels.
+    """
 
     files: dict[str, str]
     takes: Takes
     fast: Mapping[str, Transform] = field(default_factory=dict)
+    portable: bool = False
 
 
 def emit(
@@ -77,7 +81,8 @@ def emit(
     lines = [*header(op, name), "", *ROLES]
     if not op.learned:
         text = _resample(op, name, comment_of(lines))
-        return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name)}, Takes(learned=False))
+        files = {f"{name}.c": text, f"{name}.h": emit_header(op, name)}
+        return CText(files, Takes(learned=False), portable=True)
     nests = lower(op.form)
     if plan is None:
         plan = planned(op, nests, machine, dtype, algorithm)
@@ -97,7 +102,8 @@ def emit(
         output_channels=op.output_shape[0],
         output_positions=prod(op.output_shape[1:]),
     )
-    return CText({f"{name}.c": text, f"{name}.h": emit_header(op, name, takes)}, takes, plan.fast)
+    files = {f"{name}.c": text, f"{name}.h": emit_header(op, name, takes)}
+    return CText(files, takes, plan.fast, portable=machine is None)
 
 
 def _parts(op: Operator, name: str, folded: TrilinearForm, plan: Plan) -> list[Part]:

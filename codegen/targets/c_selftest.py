@@ -27,6 +27,7 @@ from derive import Operator
 from .header import comment_of
 
 BATCH = 2
+LONGEST = 1 << 27  # multiply-adds of a sample, for which small machines take long already
 SEEDS = {"x": 1 << 32, "weight": 2 << 32, "bias": 3 << 32, "grad_y": 4 << 32}
 NOTE = (
     "Self-test: exit code 0 when every function gives the exact answer, 1 when one does not, and 2",
@@ -64,8 +65,11 @@ def checksum(values: Ints) -> int:
 def emit_selftest(op: Operator, name: str) -> str | None:
     """The C text of the self-test of a kernel, which lies in a folder beside it.
 
-    None where double tells none of the answers: denominators beyond 2**53.
+    None where double tells none of the answers, denominators beyond 2**53, and for operators of
+    more than ``LONGEST`` multiply-adds a sample.
     """
+    if op.macs > LONGEST:
+        return None
     sample = Sample(
         filled("x", (BATCH, *op.input_shape)),
         filled("weight", op.form.weight_shape) if op.learned else None,

@@ -19,6 +19,7 @@ from .specialised import Specialised
 
 BATCH = 2
 FLOAT32_INTEGERS = 1 << 24  # below it float32 holds every integer
+STRETCH = 1 << 20  # numbers that are made at once
 
 
 def numbers(shape: Shape, seed: int, largest: int) -> Array:
@@ -27,12 +28,20 @@ def numbers(shape: Shape, seed: int, largest: int) -> Array:
     >>> numbers((6,), 1, 4).tolist()
     [-3, -4, 2, 2, -4, 4]
     """
-    at = np.arange(prod(shape), dtype=np.uint64) + np.uint64(seed * 0x9E3779B9)
+    made = np.empty(prod(shape), np.int64)
+    for first in range(0, made.size, STRETCH):
+        stretch = made[first : first + STRETCH]
+        stretch[:] = _mixed(first, len(stretch), seed, largest)
+    return made.reshape(shape)
+
+
+def _mixed(first: int, count: int, seed: int, largest: int) -> Array:
+    """The numbers from ``first`` on."""
+    at = np.arange(first, first + count, dtype=np.uint64) + np.uint64(seed * 0x9E3779B9)
     mixed = at * np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(32))) * np.uint64(0xD6E8FEB86659FD93)
     sign = np.where(mixed >> np.uint64(63), 1, -1)
-    size = (mixed >> np.uint64(33)).astype(np.int64) % largest + 1
-    return (sign * size).reshape(shape)
+    return sign * ((mixed >> np.uint64(33)).astype(np.int64) % largest + 1)
 
 
 @dataclass(frozen=True)
