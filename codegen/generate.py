@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -85,12 +87,14 @@ def package_files() -> Iterator[tuple[str, str]]:
 
 
 def write(out: Path, files: Mapping[str, str]) -> None:
-    """Bring ``out`` to hold exactly ``files``, each replaced by one rename.
+    """Bring ``out`` to hold exactly ``files``, each replaced by one rename; a new folder by one.
 
     Files of an earlier catalogue that carry our mark are removed. Others are left alone: where
     one is in the way, FileExistsError before anything is written.
     """
     check_ways(out, files)
+    if not out.exists() and _written_at_once(out, files):
+        return
     for path, text in files.items():
         target = out / path
         if _holds(target, text):
@@ -98,6 +102,21 @@ def write(out: Path, files: Mapping[str, str]) -> None:
         write_whole(target, text.encode())
     for stale in ours(out) - files.keys():
         (out / stale).unlink()
+
+
+def _written_at_once(out: Path, files: Mapping[str, str]) -> bool:
+    """Make a folder that is not there yet, whole or not at all; False where it came meanwhile."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".writing-") as folder:
+        for path, text in files.items():
+            write_whole(Path(folder, out.name, path), text.encode())
+        try:
+            os.replace(Path(folder, out.name), out)
+        except OSError:
+            if not out.is_dir():
+                raise
+            return False
+    return True
 
 
 def check_ways(out: Path, paths: Iterable[str]) -> None:

@@ -85,7 +85,8 @@ def checked(entries: Sequence[Entry], files: Mapping[str, str], bar: Bar) -> Che
         obstacles.append(f"The identity test was not made: {error}")
     judged = {_judged(e): e.name for e in reversed(entries)}  # alike texts once
     cases = [Entry(name, op) for op, name in judged.items()][::-1]
-    if obstacle := prepare(cases):
+    (obstacle,) = bar(map(prepare, [cases]), 1, "compile")
+    if obstacle:
         obstacles.append(f"C kernels were not built: {obstacle}")
     targets = ("numpy",) if obstacle else ("numpy", "c")
     verdicts = bar(judge(cases, targets), len(cases), "compare")

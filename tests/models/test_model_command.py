@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from codegen import LoweringError, generate
 from codegen.__main__ import main
+from codegen.models import kernels
+from codegen.report import Checks, Verdict
+from derive.catalogue import Entry
 from tests.models.onnx_files import model, node, onnx
 
 pytest.importorskip("torch")
@@ -50,6 +57,47 @@ def test_a_file_is_reported_and_its_kernels_generated(file: Path, tmp_path: Path
     assert "m.onnx: 3 of 3 layers can be swapped" in done.output
     made = {path.name for path in (tmp_path / "made/c").glob("*.c")}
     assert made == {"up_0_conv.c", "z.c"}  # y is z once more
+
+
+@pytest.mark.parametrize("step", ["emitted", "checked"])
+def test_a_layer_that_fails_is_left_out(
+    step: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    emitted, checked = kernels.entry_files, kernels.checked
+
+    def failing(entry: Entry) -> Any:
+        if entry.name == "z":
+            raise LoweringError("no kernel for this")
+        return emitted(entry)
+
+    def spoiled(*arguments: Any) -> Checks:
+        made = checked(*arguments)
+        first, second = made.verdicts
+        return replace(made, verdicts=(first, Verdict(second.entry, {"c": ("forward",)})))
+
+    if step == "emitted":
+        monkeypatch.setattr(kernels, "entry_files", failing)
+    else:
+        monkeypatch.setattr(kernels, "checked", spoiled)
+    done = run(file, "--out", tmp_path / "made")
+    assert done.exit_code == 1
+    assert re.search("left out: z.*(no kernel for this|c forward)", done.output), done.output
+    assert {path.name for path in (tmp_path / "made/c").glob("*.c")} == {"up_0_conv.c"}
+
+
+def test_an_interrupt_leaves_nothing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, calls = generate.write_whole, iter(range(100))
+
+    def interrupted(path: Path, content: bytes) -> None:
+        if next(calls) == 20:
+            raise KeyboardInterrupt
+        whole(path, content)
+
+    monkeypatch.setattr(generate, "write_whole", interrupted)
+    assert run(file, "--out", tmp_path / "made").exit_code == 130
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
 
 
 def test_forms(file: Path) -> None:
