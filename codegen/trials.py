@@ -17,7 +17,7 @@ from .judge.answers import Answers, Sample, directions
 from .rounding import PRECISION, relative, rounded_up, roundings
 
 SEEDS = 3
-REPEATED = 1 << 28  # products of a sample, up to which there is more than one seed
+REPEATED = 1 << 24  # products of a sample, up to which there is more than one seed
 MOST = 1 << 30  # and up to which there is one
 NUMBERS = 1 << 26  # of a batch of inputs or outputs, at most
 OWN = 4  # roundings of a value, of what is subtracted, and of the comparison
