@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from codegen.errors import LoweringError
@@ -12,6 +13,7 @@ from codegen.voice import Voice
 from derive.catalogue import Entry
 
 Made = dict[Entry, dict[str, str]]
+WORKERS = 2  # each may hold a gigabyte
 FAILURES = (LoweringError, ValueError, MemoryError)  # ValueError: GeometryError is one
 
 
@@ -20,7 +22,8 @@ def write_kernels(entries: Sequence[Entry], out: Path, voice: Voice) -> bool:
 
     Nothing is written before all is checked. FileExistsError where a file is in the way.
     """
-    emitted = voice.bar(map(_emitted, entries), len(entries), "emit   ")
+    with ThreadPoolExecutor(WORKERS) as pool:
+        emitted = voice.bar(pool.map(_emitted, entries), len(entries), "emit   ")
     made = {e: files for e, files in zip(entries, emitted, strict=True) if isinstance(files, dict)}
     for entry, reason in zip(entries, emitted, strict=True):
         if isinstance(reason, str):

@@ -135,7 +135,7 @@ def test_a_text_that_differs_is_not_written(
     catalogue, out = tmp_path / "one.toml", tmp_path / "out"
     catalogue.write_text(CATALOGUE)
     wrong = Identity(("forward",), ("forward",), 0, 2)
-    monkeypatch.setattr("codegen.report.identities", lambda kernels: [wrong])
+    monkeypatch.setattr("codegen.report.each_identity", lambda kernels: [wrong])
     found = CliRunner().invoke(main, ["generate", str(catalogue), "--out", str(out)])
     assert found.exit_code == 1
     assert "one is wrong: Z_p forward" in found.output
