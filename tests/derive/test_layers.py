@@ -16,7 +16,7 @@ SMALL = 150  # entries of a matrix that SymPy is asked for, too
 @pytest.mark.usefixtures("family")
 def test_every_small_layer_of_one_axis(chunk: int) -> None:
     """The identity as a batch gives torch's whole matrix; powers of ten tell its taps apart."""
-    for layer in torch_reference.share(list(cases.exhaustive_1d(chunk, len(CHUNKS))), 97):
+    for layer in torch_reference.share(list(cases.exhaustive_1d(chunk, len(CHUNKS))), 300):
         (n,) = layer.input_shape[1:]
         weight = 10 ** np.arange(layer.weight_shape[2]).reshape(layer.weight_shape)
         identity = np.eye(n, dtype=np.int64)[:, None]
@@ -34,7 +34,7 @@ def test_every_small_layer_of_one_axis(chunk: int) -> None:
 @pytest.mark.parametrize("chunk", CHUNKS)
 @pytest.mark.usefixtures("family")
 def test_random_layers(chunk: int) -> None:
-    for case in torch_reference.share(PER_CHUNK, 33):
+    for case in torch_reference.share(PER_CHUNK, 50):
         rng = generator(110, chunk, case)
         layer = random_layer(rng)
         x = cases.batch(rng, layer.input_shape)

@@ -8,13 +8,16 @@ from typing import Any
 
 import pytest
 
+from tests.cases import generator
 from tests.codegen.libraries import needs_compiler
+from tests.torch_ops.families import by_numpy, filled, same, trained
 from tests.torch_ops.pairs import integral
 
 torch = pytest.importorskip("torch")
 ours = pytest.importorskip("codegen.torch_ops")
 nn = torch.nn
 pytestmark = needs_compiler
+by_numpy = pytest.fixture(by_numpy)
 
 UPSAMPLED: list[dict[str, Any]] = [
     {},
@@ -59,3 +62,33 @@ def test_words_follow_the_attributes() -> None:
     mine.scale_factor, mine.mode = 3, "bilinear"
     assert mine(torch.ones(1, 1, 2, 2)).shape == (1, 1, 4, 4)
     assert '"mode":"bilinear","scale_factor":3' in mine.words
+
+
+@pytest.mark.usefixtures("by_numpy")
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("seed", range(20))
+def test_random_ones(seed: int) -> None:
+    """Beside torch's two modules, on integers; scales are powers of two: float64 is exact."""
+    rng = generator(121, seed)
+
+    def pick(*among: Any) -> Any:
+        return among[rng.integers(len(among))]
+
+    mode = pick("nearest", "nearest-exact", "bilinear")
+    resize = {"scale_factor": pick(1, 2, 4, (2, 4), (4, 1)), "mode": mode}
+    words: dict[str, Any] = {
+        "stride": pick(1, 2, (1, 3)),
+        "padding": pick(0, 1, (2, 0), "valid"),
+        "dilation": pick(1, 2),
+        "groups": pick(1, 2),
+        "bias": pick(True, False),
+        "padding_mode": pick("zeros", "zeros", "reflect", "replicate", "circular"),
+    }
+    if words["stride"] == 1 and rng.random() < 0.5:
+        words["padding"] = "same"
+    kernel = pick(1, 2, 3, (3, 2))
+    mine = filled(ours.UpsampleConv2d(2, 4, kernel, **resize, **words))
+    conv = filled(nn.Conv2d(2, 4, kernel, **words))
+    x = integral((pick(0, 1, 3), 2, 5, 6), seed)
+    assert same(trained(nn.Sequential(nn.Upsample(**resize), conv), x), trained(mine, x))
+    assert same(conv(nn.Upsample(**resize)(x + 1)), mine(x + 1))
