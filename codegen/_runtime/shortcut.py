@@ -55,11 +55,8 @@ class Shortcut:
         """Where they begin; a 0 among them where one does not fit."""
         place, types, dtype = self.kind.place, self.kind.types, self.kind.dtype
         places = [place(first, (batch, *self.first), dtype)]
-        if type(weight) is PreparedWeight:
-            places.append(weight.address if weight.raw is self.raw else 0)
-        elif self.weight is not None:
-            fits = type(weight) in types and self.raw is self.function  # or is to be prepared
-            places.append(place(weight, self.weight, dtype) if fits else 0)
+        if self.weight is not None:
+            places.append(self.weight_place(weight))
         elif weight is not None:
             places.append(0)
         if self.bias is not None:
@@ -67,6 +64,14 @@ class Shortcut:
         elif bias is not None:
             places.append(0)
         return places
+
+    def weight_place(self, weight: Any) -> int:
+        """Where the weight begins, prepared or as it is; 0 where it does not fit."""
+        if type(weight) is PreparedWeight:
+            return weight.address if weight.raw is self.raw else 0
+        if type(weight) in self.kind.types and self.raw is self.function:  # not to be prepared
+            return self.kind.place(weight, self.weight or (), self.kind.dtype)
+        return 0
 
     def _overlaps(self, batch: int, weight: Any, places: Sequence[int], written: int) -> bool:
         """Whether the result would be written where an input is."""

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from . import form
 from .form import ARGUMENTS, Sizes, computed
 
 Gradients = tuple[Tensor | None, ...]
@@ -149,6 +150,8 @@ class Contraction(Function):
         needed = ctx.needs_input_grad
         words, size, want = ctx.of
         first, second = ctx.saved_tensors
+        if want == "y" and grad.is_cpu and not grad_enabled() and _is_plain(grad, first, second):
+            return None, None, None, *form.gradients(words, size, first, second, grad, needed[3:])
         found = gradients(words, size, want, first, second, grad, needed[3:5])
         return None, None, None, *found, by_bias(grad) if needed[5] else None
 

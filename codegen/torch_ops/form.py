@@ -59,6 +59,28 @@ def weight_gradient(words: str, size: Sizes, x: Tensor, y: Tensor) -> Tensor:
     return weight
 
 
+def gradients(
+    words: str,
+    size: Sizes,
+    x: Tensor | None,
+    weight: Tensor | None,
+    y: Tensor,
+    needed: tuple[bool, bool, bool],
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """By x, weight and bias of forward, where they are needed, in one call of a kernel on the CPU.
+
+    x is read for the gradient by the weight, and the weight for that by x.
+    """
+    sized = kernel_of(words, size, y.dtype, "cpu")
+    read = x.contiguous() if needed[1] and x is not None else None
+    prepared = None
+    if needed[0] and weight is not None:
+        prepared = _prepared(sized, "input_gradient", weight)
+    found: tuple[Tensor | None, Tensor | None, Tensor | None]
+    found = sized.kernel.gradients(read, prepared, y.contiguous(), needed)
+    return found
+
+
 def computed(
     words: str, size: Sizes, want: str, first: Tensor, second: Tensor, bias: Tensor | None = None
 ) -> Tensor:

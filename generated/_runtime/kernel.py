@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,6 +13,7 @@ from . import arrays
 from .arrays import Array, LayoutError, Raw
 from .shortcut import shortcuts, sums
 from .specialised import SUMMED, WEIGHTED, Specialised, Taken
+from .together import Together
 from .weighted import Prepared, PreparedWeight
 
 
@@ -33,6 +34,9 @@ class Kernel(Specialised):
         init=False,
         repr=False,
         compare=False,
+    )
+    _together: dict[type, Together] = field(
+        default_factory=dict, init=False, repr=False, compare=False
     )
 
     def __call__(self, x: Any, weight: Any = None, bias: Any = None, out: Any = None) -> Any:
@@ -67,6 +71,26 @@ class Kernel(Specialised):
         if shortcut and (result := shortcut((grad_output,), out)) is not None:
             return result
         return self._run(self._of_bias_gradient(arrays.as_array, grad_output), grad_output, out)
+
+    def gradients(
+        self, x: Any, weight: Any, grad_output: Any, needed: Sequence[bool] = (True, True, True)
+    ) -> tuple[Any, Any, Any]:
+        """By x, weight and bias, each None where it is not ``needed``; as by the three functions.
+
+        What only those read that are not needed is not looked at, and may be None.
+        """
+        its = type(grad_output)
+        together = self._together.get(its) or Together.of(self._shortcuts, its)
+        if together:
+            self._together[its] = together
+            if found := together(x, weight, grad_output, needed):
+                return found
+        through_x, through_weight, through_bias = needed
+        return (
+            self.input_gradient(grad_output, weight) if through_x else None,
+            self.weight_gradient(x, grad_output) if through_weight else None,
+            self.bias_gradient(grad_output) if through_bias else None,
+        )
 
     def prepare(self, weight: Any, direction: str = "forward") -> PreparedWeight:
         """The weight as "forward" or "input_gradient" takes it, to be passed to it in its place.
@@ -115,6 +139,7 @@ class Kernel(Specialised):
         else:
             made = sums(raw, dtype, samples=(y,), result=y[:1])
         self._shortcuts[direction] = made
+        self._together.clear()
 
 
 def _array(given: Array | Prepared) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -109,6 +110,49 @@ def test_the_short_way_is_taken(
     if weight is not None and not isinstance(kernel.load("float32")[direction], Weighted):
         given[1] = weight
         assert outcome(kernel, direction, given) == expected
+
+
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("name", ["portable", "lanes"])
+def test_gradients_together(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As by the three functions: the long way, the short one, what does not fit, what is left."""
+    op = OPERATORS[name]
+    kernel = warm(op, "input_gradient")
+    x, grad = arguments(op, "weight_gradient", kind, batch=3)
+    weight = kernel.prepare(arguments(op, "forward", kind)[1], "input_gradient")
+    three = {
+        "input_gradient": [grad, weight],
+        "weight_gradient": [x, grad],
+        "bias_gradient": [grad],
+    }
+    expected = [outcome(cold(kernel), direction, given) for direction, given in three.items()]
+
+    def found(*given: Any) -> list[Any]:
+        return [(type(each), np.asarray(each).tolist()) for each in kernel.gradients(*given)]
+
+    nothing = (type(None), None)
+    alone: Any = SimpleNamespace(
+        weight_gradient=lambda x, grad: kernel.gradients(x, None, grad, (False, True, False))[1]
+    )
+    assert found(x, weight, grad) == expected
+    with pytest.raises(LayoutError, match="grad_output has shape"):
+        kernel.gradients(x[:2], None, grad, (False, True, False))
+    with pytest.raises(LayoutError, match="x has shape"):
+        kernel.gradients(x[:, :1], None, grad, (False, True, False))
+    for change in (*ARRAYS.values(),) if kind == "numpy" else (*TENSORS.values(),):
+        for at in range(2):
+            given = [x, grad]
+            given[at] = change(given[at])
+            words = outcome(cold(kernel), "weight_gradient", given)
+            assert outcome(alone, "weight_gradient", given) == words
+
+    def never(*arguments: Any, **words: Any) -> None:
+        raise AssertionError("the long way")
+
+    monkeypatch.setattr(Kernel, "_run", never)
+    assert found(x, weight, grad) == expected
+    assert found(None, weight, grad, (True, False, True)) == [expected[0], nothing, expected[2]]
+    assert found(x, None, grad, (False, True, False)) == [nothing, expected[1], nothing]
 
 
 def misaligned(array: Array) -> Array:

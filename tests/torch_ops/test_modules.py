@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import pickle
+from itertools import product
 from typing import Any
 
 import pytest
 
 import derive
-from codegen import LayoutError
+from codegen import Kernel, LayoutError
 from tests.codegen.libraries import needs_compiler
 from tests.torch_ops.pairs import CASES, integral, pair
 
@@ -114,6 +115,34 @@ def test_inputs_of_every_kind(name: str) -> None:
             got = torch.autograd.grad(y, (leaf, *module.parameters()), integral(y.shape))
             grads.append(got)
         assert all(map(torch.equal, *grads))
+
+
+@pytest.mark.parametrize("name", ["groups", "transposed"])
+def test_only_gradients_that_are_needed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of every choice of frozen arguments; through sum(), whose gradient lies in one number."""
+    theirs, mine, x = pair(name)
+    needed: list[tuple[bool, ...]] = []
+    ready = Kernel.gradients
+
+    def gradients(*given: Any) -> Any:
+        needed.append(given[4])
+        assert [each is None for each in given[1:3]] == [not given[4][1], not given[4][0]]
+        assert given[3].is_contiguous()
+        return ready(*given)
+
+    monkeypatch.setattr(Kernel, "gradients", gradients)
+    for choice in list(product((True, False), repeat=3))[:-1]:
+        found = []
+        for module in (theirs, mine):
+            leaves = x.clone(), module.weight, module.bias
+            for leaf, wanted in zip(leaves, choice, strict=True):
+                leaf.grad = None
+                leaf.requires_grad_(wanted)
+            module(leaves[0]).sum().backward()
+            found.append([leaf.grad for leaf in leaves])
+        assert [each is not None for each in found[1]] == list(choice)
+        assert all(a is b or torch.equal(a, b) for a, b in zip(*found, strict=True))
+    assert needed == list(product((True, False), repeat=3))[:-1]
 
 
 def test_channels_last_goes_in_and_contiguous_comes_out() -> None:
