@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd import Function, forward_ad
 
+from codegen._runtime import LayoutError
+
 from . import form
 from .form import ARGUMENTS, Sizes, computed
 
@@ -111,6 +113,7 @@ def _is_plain(grad: Tensor, *saved: Tensor | None) -> bool:
             return False
     return not (
         grad.is_meta
+        or grad.layout is not torch.strided
         or is_compiling()
         or modes()
         or tracing()
@@ -151,9 +154,14 @@ class Contraction(Function):
         words, size, want = ctx.of
         first, second = ctx.saved_tensors
         if want == "y" and grad.is_cpu and not grad_enabled() and _is_plain(grad, first, second):
-            return None, None, None, *form.gradients(words, size, first, second, grad, needed[3:])
-        found = gradients(words, size, want, first, second, grad, needed[3:5])
-        return None, None, None, *found, by_bias(grad) if needed[5] else None
+            try:
+                found = form.gradients(words, size, first, second, grad, needed[3:])
+            except (LayoutError, RuntimeError):
+                pass  # of what must be made plain first, or is refused; the long way does
+            else:
+                return None, None, None, *found
+        by_first, by_second = gradients(words, size, want, first, second, grad, needed[3:5])
+        return None, None, None, by_first, by_second, by_bias(grad) if needed[5] else None
 
 
 # what Function.apply calls where none of torch.func's transformations is at work
