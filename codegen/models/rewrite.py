@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dis
-import inspect
 from typing import Any
 
 from torch import fx, nn
@@ -11,31 +9,9 @@ from torch.nn import functional
 
 from .chains import Chain
 from .errors import KeptError
+from .forwards import check_attributes, is_contiguous, traced
 
 FUNCTIONS = (functional.interpolate, functional.pad)
-
-
-class _Shallow(fx.Tracer):
-    """Traces one forward; the modules that it calls stay calls."""
-
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return True
-
-    def to_bool(self, obj: fx.Proxy) -> bool:
-        """An assertion is taken to hold: the model is compared with itself afterwards."""
-        frame = inspect.currentframe()
-        for _ in range(3):
-            frame = None if frame is None else frame.f_back
-            if frame is not None and _asserts(frame.f_code, frame.f_lasti):
-                return True
-        return super().to_bool(obj)
-
-
-def _asserts(code: Any, place: int) -> bool:
-    """Whether the truth that is asked for at this place of a function is that of an assert."""
-    after = [each.opname for each in dis.get_instructions(code) if each.offset >= place][:4]
-    jumps = [i for i, name in enumerate(after) if "JUMP" in name and name.endswith("IF_TRUE")]
-    return bool(jumps) and "ASSERT" in "".join(after[jumps[0] + 1 : jumps[0] + 2])
 
 
 def put(model: nn.Module, path: str, module: nn.Module) -> None:
@@ -76,7 +52,7 @@ def _take_out(owner: nn.Module, name: str, count: int) -> None:
 
     The convolution may be within a module that the forward calls: in a Sequential.
     """
-    graph = _traced(owner)
+    graph = traced(owner)
     calls = [
         node
         for node in graph.nodes
@@ -92,12 +68,12 @@ def _take_out(owner: nn.Module, name: str, count: int) -> None:
             before.replace_all_uses_with(given)
             graph.erase_node(before)
             found += 1
-        elif before.op != "call_module":
+        elif before.op != "call_module" and not is_contiguous(before):
             break
         before = given
     if found != count:
         raise KeptError(f"the function before it was not found in {type(owner).__name__}.forward")
-    _check_attributes(owner, graph)
+    check_attributes(owner, graph)
     graph.lint()
     forward = type(fx.GraphModule(owner, graph)).forward
     kind = type(owner)
@@ -106,37 +82,3 @@ def _take_out(owner: nn.Module, name: str, count: int) -> None:
 
 def _input(node: fx.Node) -> Any:
     return node.args[0] if node.args else node.kwargs.get("input")
-
-
-def _traced(owner: nn.Module) -> fx.Graph:
-    """The graph of a forward that is the same while training and after."""
-    graphs, training = [], owner.training
-    try:
-        for owner.training in (not training, training):
-            graphs.append(_Shallow().trace(owner, concrete_args=_defaults(owner)))
-    except Exception as error:  # of many types: a forward may do anything
-        line = (str(error).strip() or type(error).__name__).splitlines()[0].split(". ")[0]
-        raise KeptError(f"torch.fx cannot follow {type(owner).__name__}: {line}") from None
-    finally:
-        owner.training = training
-    if str(graphs[0]) != str(graphs[1]):
-        raise KeptError(f"{type(owner).__name__}.forward does something else while training")
-    return graphs[1]
-
-
-def _defaults(owner: nn.Module) -> dict[str, Any]:
-    """The arguments that a caller may leave out, fixed: a call that gives one then fails."""
-    parameters = inspect.signature(owner.forward).parameters.values()
-    return {p.name: p.default for p in parameters if p.default is not p.empty}
-
-
-def _check_attributes(owner: nn.Module, graph: fx.Graph) -> None:
-    """KeptError where the traced forward needs what tracing put beside the module."""
-    for node in graph.nodes:
-        if node.op != "get_attr":
-            continue
-        value: Any = owner
-        for part in str(node.target).split("."):
-            value = getattr(value, part, None)
-        if value is None or str(node.target).startswith("_tensor_constant"):
-            raise KeptError(f"{type(owner).__name__}.forward makes tensors of its own")

@@ -79,6 +79,18 @@ def in_dataclass(self: Any, x: Any) -> Any:
     return Given(self.down(self.conv(self.up(x))))
 
 
+def asking(self: Any, x: Any) -> Any:
+    if x.shape[0] >= 64:
+        x = x.contiguous()
+    return self.conv(F.interpolate(x, scale_factor=2.0))
+
+
+def minding(self: Any, x: Any) -> Any:
+    if x.shape[0] >= 64:
+        x = F.relu(x)
+    return self.conv(F.interpolate(x, scale_factor=2.0))
+
+
 def shrinking(self: Any, x: Any) -> Any:
     """By sevenths at the borders and by eighths within."""
     return self.conv(F.interpolate(x, size=(4, 3), mode="bilinear", antialias=True))
@@ -115,6 +127,8 @@ UP = nn.Upsample(scale_factor=2)
             Made(lambda s, x: s.b(s.up(s.a(s.up(x)).relu()).relu()), up=UP, a=conv(), b=conv()),
             {"a": "Conv2d", "b": "Conv2d"},
         ),
+        (Made(asking, conv=conv()), {"conv": "interpolate + Conv2d"}),
+        (Made(minding, conv=conv()), {"conv": "Conv2d"}),
         (Made(shrinking, conv=conv()), {"conv": "interpolate + Conv2d"}),
     ],
 )
