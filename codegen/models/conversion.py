@@ -43,8 +43,8 @@ def convert(
     one module. Each is compared with torch on integers of its sizes first, gradients too. With
     ``keep`` "faster" a layer is swapped where it was faster on the example, forward, or forward
     and backward with ``train``; with "all", or without ``measure``, wherever it is right.
-    ``algorithm`` is as for ``codegen.build``. Names, parameters and state_dict stay as they are;
-    a copy whose forward was rewritten cannot be pickled whole. ModelError for what is no model.
+    ``algorithm`` is as for ``codegen.build``. Names, parameters and state_dict stay as they are.
+    ModelError for what is no model.
 
     >>> model = nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, padding=1))
     >>> made, report = convert(model, torch.ones(1, 4, 6, 6), keep="all", measure=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import fx, nn
 from torch.nn import functional
@@ -11,6 +11,7 @@ from .chains import Chain
 from .errors import KeptError
 from .forwards import check_attributes, is_contiguous, traced
 
+Without = tuple[tuple[str, int], ...]  # names of convolutions, how many functions before them
 FUNCTIONS = (functional.interpolate, functional.pad)
 
 
@@ -76,8 +77,40 @@ def _take_out(owner: nn.Module, name: str, count: int) -> None:
     check_attributes(owner, graph)
     graph.lint()
     forward = type(fx.GraphModule(owner, graph)).forward
-    kind = type(owner)
-    owner.__class__ = type(kind.__name__, (kind,), {"forward": forward, "__doc__": kind.__doc__})
+    kind: type[nn.Module] = type(owner)
+    without: Without = ()
+    if isinstance(owner, _Rewritten):
+        kind, without = type(owner)._kind, type(owner)._without
+    owner.__class__ = _rewritten(kind, (*without, (name, count)), forward=forward)
+
+
+class _Rewritten(nn.Module):
+    """A module whose forward leaves functions out; copied and pickled as what it leaves out."""
+
+    _kind: ClassVar[type[nn.Module]]
+    _without: ClassVar[Without]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        state = super().__reduce_ex__(protocol)[2]
+        return _restored, (type(self)._kind, type(self)._without), state
+
+    def __setstate__(self, state: Any) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        without = type(self)._without
+        self.__class__ = type(self)._kind  # type: ignore[assignment]
+        for name, count in without:
+            _take_out(self, name, count)
+
+
+def _rewritten(kind: type[nn.Module], without: Without, **members: Any) -> type[_Rewritten]:
+    members |= {"_kind": kind, "_without": without, "__doc__": kind.__doc__}
+    return type(kind.__name__, (_Rewritten, kind), members)
+
+
+def _restored(kind: type[nn.Module], without: Without) -> nn.Module:
+    """The module of a pickle before its state is set."""
+    made = _rewritten(kind, without)
+    return made.__new__(made)
 
 
 def _input(node: fx.Node) -> Any:

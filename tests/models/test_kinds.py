@@ -141,6 +141,19 @@ def test_layers_are_found_and_compute_the_same(model: Any, found: dict[str, str]
         torch.testing.assert_close(ours, theirs)
 
 
+def test_a_rewritten_forward_is_saved_whole(tmp_path: Any) -> None:
+    made, _ = convert(
+        Made(growing, blocks=blocks()), torch.ones(1, 1, 3, 3), keep="all", measure=False
+    )
+    torch.save(made, tmp_path / "model.pt")
+    loaded = torch.load(tmp_path / "model.pt", weights_only=False)
+    x = torch.randn(1, 1, 4, 3)
+    assert isinstance(loaded, Made)
+    assert loaded(x).shape == (1, 1, 16, 12)
+    assert torch.equal(loaded(x), made(x))
+    assert type(loaded.blocks[1][0]).__name__ == "Fused"
+
+
 def test_converted_twice_and_nested_examples() -> None:
     model = Made(lambda s, x: s.conv(x[0]["x"]), conv=conv())
     example = ([{"x": torch.randn(1, 1, 4, 4)}],)
