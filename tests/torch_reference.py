@@ -110,12 +110,15 @@ def module(layer: Layer, **changes: Any) -> Any:
     parameters |= {"bias": False, "dtype": torch.float64, "device": "meta"} | changes
     for name, value in parameters.items():
         parameters[name] = tuple(value) if isinstance(value, list) else value
-    return _made(getattr(FAMILY, type(layer).__name__), tuple(parameters.items()))
+    name = type(layer).__name__
+    if FAMILY is torch.nn:
+        return _of_torch(name, tuple(parameters.items()))
+    return getattr(FAMILY, name)(**parameters)
 
 
 @lru_cache(maxsize=1024)  # layers that differ in their sizes alone have the same
-def _made(kind: Any, parameters: tuple[tuple[str, Any], ...]) -> Any:
-    return kind(**dict(parameters))
+def _of_torch(name: str, parameters: tuple[tuple[str, Any], ...]) -> Any:
+    return getattr(torch.nn, name)(**dict(parameters))
 
 
 def _call(layer: Layer, x: Tensor, w: Tensor, b: Tensor | None) -> Tensor:
