@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -169,6 +170,7 @@ def planned(op: Operator) -> tuple[Plan, Transform]:
     return found, found.forward
 
 
+@cache  # a fast algorithm being chosen always, as it is wherever this is asked for
 def wrong_texts() -> dict[str, tuple[Operator, CText]]:
     """Each text is wrong forward; its ``fast`` says what it should have been."""
     found: dict[str, tuple[Operator, CText]] = {}
