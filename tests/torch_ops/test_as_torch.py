@@ -14,9 +14,10 @@ from tests.torch_ops.tool_statements import STATEMENTS
 torch = pytest.importorskip("torch")
 nn = torch.nn
 by_numpy = pytest.fixture(by_numpy)
+WARNED = "User", "Deprecation", "Future"  # by torch itself, of some version
 pytestmark = [
     pytest.mark.usefixtures("by_numpy"),
-    pytest.mark.filterwarnings("ignore::UserWarning", "ignore::DeprecationWarning"),  # torch's own
+    *map(pytest.mark.filterwarnings, (f"ignore::{kind}Warning" for kind in WARNED)),
 ]
 
 Words = dict[str, Any]

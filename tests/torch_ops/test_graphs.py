@@ -20,7 +20,8 @@ ops, func, forward_ad = torch.ops.exactconv, torch.func, torch.autograd.forward_
 by_numpy = pytest.fixture(by_numpy)
 pytestmark = [
     pytest.mark.usefixtures("by_numpy"),
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore:At pre-dispatch tracing"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),  # of torch.export.load in torch 2.4
 ]
 
 WORDS = ours.words_of(derive.Conv1d(2, 1, 4, bias=False))
