@@ -12,6 +12,7 @@ import codegen
 from examples.networks import NETWORKS, inputs
 
 ROUNDS = 5
+ALGORITHMS = ("exact", "auto")  # exact sums; fast ones where they are faster
 
 
 def seconds(models: list[nn.Module], given: tuple[Tensor, ...]) -> list[float]:
@@ -29,14 +30,18 @@ def seconds(models: list[nn.Module], given: tuple[Tensor, ...]) -> list[float]:
 
 
 def main(batch: int = 1) -> None:
-    """Print what became of each layer, and the time of each network before and after."""
+    """Print what became of each layer by each algorithm, and the times of each network."""
     for name, make in NETWORKS.items():
         torch.manual_seed(0)
         model, given = make().eval(), inputs(name, batch)
-        made, report = codegen.convert(model, given)
-        before, after = seconds([model, made], given)
-        print(f"{name}, batch {batch}\n{report}")
-        print(f"{1000 * before:.1f} ms -> {1000 * after:.1f} ms, {before / after:.2f} times\n")
+        models: dict[str, nn.Module] = {"torch": model}
+        for algorithm in ALGORITHMS:
+            models[algorithm], report = codegen.convert(model, given, algorithm=algorithm)
+            print(f"{name}, batch {batch}, {algorithm}\n{report}\n")
+        before, *after = seconds(list(models.values()), given)
+        found = zip(ALGORITHMS, after, strict=True)
+        words = (f"{each} {1000 * s:.1f} ms ({before / s:.2f} times)" for each, s in found)
+        print(f"{name}: torch {1000 * before:.1f} ms; {'; '.join(words)}\n")
 
 
 if __name__ == "__main__":
