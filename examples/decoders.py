@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 from time import perf_counter
 
+import click
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +13,6 @@ import codegen
 from examples.networks import NETWORKS, inputs
 
 ROUNDS = 5
-ALGORITHMS = ("exact", "auto")  # exact sums; fast ones where they are faster
 
 
 def seconds(models: list[nn.Module], given: tuple[Tensor, ...]) -> list[float]:
@@ -29,19 +29,18 @@ def seconds(models: list[nn.Module], given: tuple[Tensor, ...]) -> list[float]:
     return [median(found) for found in times]
 
 
-def main(batch: int = 1) -> None:
-    """Print what became of each layer by each algorithm, and the times of each network."""
+@click.command()
+@click.argument("algorithm", default="exact", type=click.Choice(["exact", "fast", "auto"]))
+@click.option("--batch", default=1, type=click.IntRange(1), help="Of the inputs.")
+def main(algorithm: str, batch: int) -> None:
+    """Convert three decoders, by exact sums or by the fast algorithms of ALGORITHM."""
     for name, make in NETWORKS.items():
         torch.manual_seed(0)
         model, given = make().eval(), inputs(name, batch)
-        models: dict[str, nn.Module] = {"torch": model}
-        for algorithm in ALGORITHMS:
-            models[algorithm], report = codegen.convert(model, given, algorithm=algorithm)
-            print(f"{name}, batch {batch}, {algorithm}\n{report}\n")
-        before, *after = seconds(list(models.values()), given)
-        found = zip(ALGORITHMS, after, strict=True)
-        words = (f"{each} {1000 * s:.1f} ms ({before / s:.2f} times)" for each, s in found)
-        print(f"{name}: torch {1000 * before:.1f} ms; {'; '.join(words)}\n")
+        made, report = codegen.convert(model, given, algorithm=algorithm)
+        before, after = seconds([model, made], given)
+        print(f"{name}, batch {batch}, {algorithm}\n{report}")
+        print(f"{1000 * before:.1f} ms -> {1000 * after:.1f} ms, {before / after:.2f} times\n")
 
 
 if __name__ == "__main__":
